@@ -1,6 +1,8 @@
-"""The rows that stages hand to each other: one frozen dataclass a table, and its Parquet schema derived from it.
+"""The rows that stages hand to each other: one frozen dataclass a table, and its Parquet schema
+derived from it.
 
-A row is identified by its content (problem id, sample index, text key, exam problem id), never by its position in a file.
+A row is identified by its content (problem id, sample index, text key, exam problem id), never by
+its position in a file.
 """
 
 import hashlib
@@ -8,12 +10,21 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
-KINDS = ("general", "ivp", "particular", "implicit", "system", "boundary", "pde", "numeric", "other")
+KINDS = (
+    "general",
+    "ivp",
+    "particular",
+    "implicit",
+    "system",
+    "boundary",
+    "pde",
+    "numeric",
+    "other",
+)
 VERDICTS = ("correct", "incorrect", "undecided", "unparsable")
 
 
@@ -24,9 +35,11 @@ def text_key(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One initial or boundary condition: the derivative of the given order takes ``value`` at ``at``.
+    """One initial or boundary condition: the derivative of the given order takes ``value`` at
+    ``at``.
 
-    ``at`` and ``value`` are sympy-syntax strings; for a system ``value`` is a list in the order of the unknowns, "[1, 3]".
+    ``at`` and ``value`` are sympy-syntax strings; for a system ``value`` is a list in the order of
+    the unknowns, "[1, 3]".
     """
 
     order: int
@@ -38,11 +51,13 @@ class Condition:
 class Problem:
     """One question with one reference answer.
 
-    ``ode``, ``ics`` and ``func`` are the machine-readable equation (sympy syntax, ``Eq(lhs, rhs)``; a list for a system),
-    its conditions and its unknown, ``y(x)`` or ``x(t), y(t)``; they are None where the question is not one equation to
-    solve or has not been proven to parse. ``kind`` is one of KINDS. ``lucky`` says, for generated problems only, whether
-    the family's misconception happens to give the right answer here. ``split`` is train, exam, validation or test;
-    ``source`` is the item's place in the corpus it came from and ``parent`` the exercise it is a part of.
+    ``ode``, ``ics`` and ``func`` are the machine-readable equation (sympy syntax, ``Eq(lhs,
+    rhs)``; a list for a system), its conditions and its unknown, ``y(x)`` or ``x(t), y(t)``; they
+    are None where the question is not one equation to solve or has not been proven to parse.
+    ``kind`` is one of KINDS. ``lucky`` says, for generated problems only, whether the family's
+    misconception happens to give the right answer here. ``split`` is train, exam, validation or
+    test; ``source`` is the item's place in the corpus it came from and ``parent`` the exercise it
+    is a part of.
     """
 
     id: str
@@ -63,11 +78,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Rationale:
-    """One sampled solution of a problem, graded. Evaluation answers have the same shape (greedy decoding is sample 0).
+    """One sampled solution of a problem, graded. Evaluation answers have the same shape (greedy
+    decoding is sample 0).
 
-    ``text_key`` is the identity of the text, so that identical texts share their exams. ``finish_reason`` is the engine's:
-    "stop", "length", or "error:…" for a prompt that could not be run. ``tokens`` counts generated tokens, ``prompt_tokens``
-    the prompt's. ``verdict`` is one of VERDICTS, ``method`` how the grader decided, ``answer`` what it extracted, or None.
+    ``text_key`` is the identity of the text, so that identical texts share their exams.
+    ``finish_reason`` is the engine's: "stop", "length", or "error:…" for a prompt that could not
+    be run. ``tokens`` counts generated tokens, ``prompt_tokens`` the prompt's. ``verdict`` is one
+    of VERDICTS, ``method`` how the grader decided, ``answer`` what it extracted, or None.
     """
 
     problem_id: str
@@ -85,7 +102,9 @@ class Rationale:
 
 @dataclass(frozen=True, slots=True)
 class ExamAnswer:
-    """One student answer to one exam problem after reading one rationale (named by its problem and text key)."""
+    """One student answer to one exam problem after reading one rationale (named by its problem and
+    text key).
+    """
 
     problem_id: str
     rationale_key: str
@@ -104,7 +123,9 @@ class ExamAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A rationale's scores, all in [0, 1]: ``lbt`` is the mean over students of the student's exam accuracy."""
+    """A rationale's scores, all in [0, 1]: ``lbt`` is the mean over students of the student's exam
+    accuracy.
+    """
 
     problem_id: str
     sample: int
@@ -119,10 +140,11 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """One preference pair with its lineage: which two rationales of which problem, and why one is preferred.
+    """One preference pair with its lineage: which two rationales of which problem, and why one is
+    preferred.
 
-    ``arm`` is the rule that made it: combined, correctness, lbt or random. ``prompt`` is the rendered prompt (chat format
-    included), ``chosen`` and ``rejected`` the texts as generated.
+    ``arm`` is the rule that made it: combined, correctness, lbt or random. ``prompt`` is the
+    rendered prompt (chat format included), ``chosen`` and ``rejected`` the texts as generated.
     """
 
     arm: str
@@ -143,11 +165,18 @@ class Preference:
 
 Row = TypeVar("Row")
 
-_SCALARS: dict[Any, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_SCALARS: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+}
 
 
 def _arrow_type(annotation: Any) -> tuple[pa.DataType, bool]:
-    """Arrow type and nullability of one field annotation (scalars, ``X | None``, ``tuple[X, ...]`` of scalars or rows)."""
+    """Arrow type and nullability of a field annotation (scalar, ``X | None``, ``tuple[X, ...]``
+    of scalars or rows).
+    """
     if isinstance(annotation, types.UnionType):
         inner = [a for a in typing.get_args(annotation) if a is not type(None)]
         return _arrow_type(inner[0])[0], True
@@ -159,7 +188,6 @@ def _arrow_type(annotation: Any) -> tuple[pa.DataType, bool]:
     return _SCALARS[annotation], False
 
 
-@cache
 def schema_of(row_type: type) -> pa.Schema:
     """The Parquet schema of a row dataclass, in field order."""
     hints = typing.get_type_hints(row_type)
@@ -194,7 +222,10 @@ def from_record(record: Mapping[str, Any], row_type: type[Row]) -> Row:
         value = record[f.name]
         if typing.get_origin(hints[f.name]) is tuple:
             item = typing.get_args(hints[f.name])[0]
-            value = tuple(from_record(v, item) if hasattr(item, "__dataclass_fields__") else v for v in value or ())
+            value = tuple(
+                from_record(v, item) if hasattr(item, "__dataclass_fields__") else v
+                for v in value or ()
+            )
         values[f.name] = value
     return row_type(**values)
 

@@ -1,0 +1,117 @@
+"""What an engine promises: rendered prompts in, completions out, from many threads at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+ERROR = "error:"
+"""Start of the finish reason of a request that could not be run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How tokens are drawn: temperature 0 is greedy, top_k 0 keeps all, lengths are in tokens."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+    max_new_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One completion to make of a rendered prompt (which holds its own BOS token).
+
+    ``id`` is unique among the requests of a call; ``seed`` is used where the engine can seed single
+    requests (not vLLM on a CPU, which seeds the engine).
+    """
+
+    id: str
+    prompt: str
+    seed: int
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What came back: the text without special tokens, why it ended, and token counts.
+
+    ``finish_reason`` is "stop", "length", or "error:…" where this prompt could not be run; the
+    other requests of the call are not affected.
+    """
+
+    id: str
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """Counters since the engine started, and gauges now; shares are in [0, 1]."""
+
+    prompt_tokens: int
+    tokens: int
+    requests: int
+    running: int
+    waiting: int
+    kv_cache_usage: float
+    prefix_hit_rate: float
+    busy_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Everything that decides what an engine is; two equal specs can share one engine."""
+
+    kind: Literal["vllm", "transformers"]
+    model: str
+    revision: str | None
+    dtype: str
+    max_model_len: int | None
+    device: Literal["cpu", "gpu"]
+    tensor_parallel: int
+    max_num_seqs: int
+    window: int
+    kv_cache_gib: int
+    gpu_memory_utilization: float
+    enforce_eager: bool
+    load_format: str
+    seed: int
+
+
+class EngineDied(RuntimeError):
+    """The engine cannot answer any more; whoever owns it must build another."""
+
+
+class Engine(Protocol):
+    """A loaded model. ``generate`` may be called from several threads at once: their requests share
+    the engine, so that it does not drain at the end of any one of them."""
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """Completions in the order of the requests. Raises EngineDied."""
+        ...
+
+    def stats(self) -> EngineStats:
+        """Counters and gauges."""
+        ...
+
+    def close(self) -> None:
+        """Free the memory. Calls in progress fail with EngineDied."""
+        ...
+
+
+def build_engine(spec: EngineSpec) -> Engine:
+    """Load the engine that a spec describes (seconds to minutes)."""
+    if spec.kind == "transformers":
+        from lbt_core.generation.transformers_engine import (  # noqa: PLC0415 - heavy
+            TransformersEngine,
+        )
+
+        return TransformersEngine(spec)
+    from lbt_core.generation.vllm_engine import (  # noqa: PLC0415 - heavy
+        VllmEngine,
+    )
+
+    return VllmEngine(spec)

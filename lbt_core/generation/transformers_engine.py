@@ -1,0 +1,154 @@
+"""The portable reference engine: Hugging Face transformers, one batch at a time.
+
+Slow, and the same on every machine that runs torch: it is what vLLM's answers are compared with.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from lbt_core.generation.engine import (
+    ERROR,
+    Completion,
+    EngineDied,
+    EngineSpec,
+    EngineStats,
+    Request,
+    Settings,
+)
+
+BATCH = 32
+
+
+class TransformersEngine:
+    """One causal language model behind the engine protocol."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        """Load model and tokenizer. Raises OSError where there is no such model."""
+        import torch  # noqa: PLC0415 - heavy
+        from transformers import (  # noqa: PLC0415 - heavy
+            AutoModelForCausalLM,
+            AutoTokenizer,
+        )
+
+        self._torch: Any = torch
+        self._device = "cuda" if spec.device == "gpu" else "cpu"
+        dtype = "auto" if spec.dtype == "auto" else getattr(torch, spec.dtype)
+        self._model: Any = AutoModelForCausalLM.from_pretrained(
+            spec.model,
+            revision=spec.revision,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+        ).to(self._device)
+        self._model.eval()
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(spec.model, revision=spec.revision)
+        self._tokenizer.padding_side = "left"
+        if self._tokenizer.pad_token_id is None:
+            self._tokenizer.pad_token = self._tokenizer.eos_token
+        self._limit = spec.max_model_len or int(self._model.config.max_position_embeddings)
+        self._lock = threading.Lock()
+        self._prompt_tokens = self._tokens = self._requests = self._running = self._waiting = 0
+        self._busy = 0.0
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """Completions in the order of the requests; batches hold requests of equal settings.
+
+        Raises EngineDied after ``close``.
+        """
+        self._waiting += len(requests)
+        done: dict[int, Completion] = {}
+        groups: dict[Settings, list[int]] = {}
+        for position, request in enumerate(requests):
+            groups.setdefault(request.settings, []).append(position)
+        for settings, positions in groups.items():
+            for start in range(0, len(positions), BATCH):
+                chunk = positions[start : start + BATCH]
+                with self._lock:
+                    if self._model is None:
+                        raise EngineDied("the engine was closed")
+                    answers = self._batch([requests[i] for i in chunk], settings)
+                done.update(zip(chunk, answers, strict=True))
+        return [done[i] for i in range(len(requests))]
+
+    def _batch(self, requests: list[Request], settings: Settings) -> list[Completion]:
+        ids = [self._tokenizer.encode(r.prompt, add_special_tokens=False) for r in requests]
+        fits = [i for i, tokens in enumerate(ids) if len(tokens) < self._limit]
+        self._waiting -= len(requests)
+        answers = {
+            i: Completion(
+                requests[i].id,
+                "",
+                f"{ERROR}prompt of {len(tokens)} tokens, context of {self._limit}",
+                len(tokens),
+                0,
+            )
+            for i, tokens in enumerate(ids)
+            if i not in fits
+        }
+        if fits:
+            self._running = len(fits)
+            started = time.monotonic()
+            outputs = self._decode([ids[i] for i in fits], [requests[i] for i in fits], settings)
+            answers.update(zip(fits, outputs, strict=True))
+            self._busy += time.monotonic() - started
+            self._running = 0
+        return [answers[i] for i in range(len(requests))]
+
+    def _decode(
+        self, ids: list[list[int]], requests: list[Request], settings: Settings
+    ) -> list[Completion]:
+        torch = self._torch
+        batch = self._tokenizer.pad({"input_ids": ids}, return_tensors="pt").to(self._device)
+        width = batch["input_ids"].shape[1]
+        room = min(settings.max_new_tokens, self._limit - width)
+        drawing: dict[str, Any] = {"do_sample": False}
+        if settings.temperature > 0:
+            torch.manual_seed(requests[0].seed)
+            drawing = {
+                "do_sample": True,
+                "temperature": settings.temperature,
+                "top_k": settings.top_k,
+                "top_p": settings.top_p,
+            }
+        with torch.inference_mode():
+            output = self._model.generate(
+                **batch,
+                max_new_tokens=max(1, room),
+                pad_token_id=self._tokenizer.pad_token_id,
+                **drawing,
+            )
+        ends = self._model.generation_config.eos_token_id
+        ends = set(ends if isinstance(ends, list) else [ends])
+        answers = []
+        for request, prompt, row in zip(requests, ids, output[:, width:].tolist(), strict=True):
+            stop = next((i for i, token in enumerate(row) if token in ends), None)
+            tokens = row if stop is None else row[: stop + 1]
+            text = self._tokenizer.decode(tokens, skip_special_tokens=True)
+            reason = "length" if stop is None else "stop"
+            self._prompt_tokens += len(prompt)
+            self._tokens += len(tokens)
+            self._requests += 1
+            answers.append(Completion(request.id, text, reason, len(prompt), len(tokens)))
+        return answers
+
+    def stats(self) -> EngineStats:
+        """Counters and gauges; it has no prefix cache and no paged KV cache."""
+        return EngineStats(
+            prompt_tokens=self._prompt_tokens,
+            tokens=self._tokens,
+            requests=self._requests,
+            running=self._running,
+            waiting=self._waiting,
+            kv_cache_usage=0.0,
+            prefix_hit_rate=0.0,
+            busy_seconds=self._busy,
+        )
+
+    def close(self) -> None:
+        """Drop the model."""
+        with self._lock:
+            self._model = None
+            if self._device == "cuda":
+                self._torch.cuda.empty_cache()

@@ -1,0 +1,150 @@
+"""Shards: one Parquet file each, done if and only if it is there, whole, and of the right
+fingerprint.
+
+The footer is written last, so a torn file has none; its key-value metadata carries the stage, the
+shard, the fingerprint, the row count, a digest of the row keys, and a small JSON summary.
+"""
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from lbt_core import __version__
+from lbt_core.rows import from_table, schema_of, to_table
+from lbt_core.store.files import Files
+from lbt_core.store.fingerprint import keys_digest
+
+Row = TypeVar("Row")
+Key = tuple[Any, ...]
+State = Literal["whole", "missing", "damaged", "foreign"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shard(Generic[Row]):
+    """One file that should be there: where, of which rows, with which keys and fingerprint.
+
+    ``key_fields`` name the columns that identify a row; ``keys`` is the exact set that the file
+    holds, or None where the rows are known only after computing them (scores, preferences).
+    """
+
+    stage: str
+    index: int
+    path: str
+    row_type: type[Row]
+    key_fields: tuple[str, ...]
+    fingerprint: str
+    keys: tuple[Key, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """How people read it: ``sample-0042``."""
+        return f"{self.stage.replace('/', '-')}-{self.index:04d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found where a shard should be."""
+
+    state: State
+    reason: str = ""
+    rows: int = 0
+    summary: dict[str, Any] | None = None
+
+
+class WrongRows(ValueError):
+    """A stage produced other rows than the shard promises."""
+
+
+def row_key(row: Any, fields: Sequence[str]) -> Key:
+    """The identity of a row."""
+    return tuple(getattr(row, f) for f in fields)
+
+
+def write_shard(
+    files: Files, shard: Shard[Row], rows: Sequence[Row], summary: dict[str, Any] | None = None
+) -> None:
+    """Commit a shard atomically. Raises WrongRows before anything is written where the keys of the
+    rows are not exactly the shard's, and StoreUnavailable where the store refuses."""
+    keys = [row_key(row, shard.key_fields) for row in rows]
+    if len(set(keys)) != len(keys):
+        raise WrongRows(f"{shard.name}: two rows with the same key")
+    if shard.keys is not None and set(keys) != set(shard.keys):
+        missing, extra = set(shard.keys) - set(keys), set(keys) - set(shard.keys)
+        raise WrongRows(
+            f"{shard.name}: {len(missing)} rows missing, {len(extra)} unexpected, "
+            f"for instance {sorted(missing or extra)[0]}"
+        )
+    metadata = {
+        "lbt.stage": shard.stage,
+        "lbt.shard": str(shard.index),
+        "lbt.fingerprint": shard.fingerprint,
+        "lbt.rows": str(len(rows)),
+        "lbt.keys": keys_digest(keys),
+        "lbt.version": __version__,
+        "lbt.summary": json.dumps(summary or {}),
+    }
+    table = to_table(rows, shard.row_type).replace_schema_metadata(metadata)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
+    files.write(shard.path, buffer.getvalue())
+
+
+def inspect_shard(files: Files, shard: Shard[Any]) -> Inspection:
+    """Look at a shard's footer only: is it there, whole, and what was planned?"""
+    if not files.exists(shard.path):
+        return Inspection("missing")
+    try:
+        with files.fs.open(files.full(shard.path), "rb") as file:
+            parquet = pq.ParquetFile(file)
+            metadata = _metadata(parquet.schema_arrow)
+            rows = parquet.metadata.num_rows
+    except (pa.ArrowException, OSError, ValueError) as error:
+        return Inspection("damaged", f"not a whole Parquet file ({error})")
+    found = metadata.get("lbt.fingerprint", "")
+    if found != shard.fingerprint or metadata.get("lbt.stage") != shard.stage:
+        return Inspection("foreign", f"fingerprint {found or 'none'}, planned {shard.fingerprint}")
+    if rows != int(metadata.get("lbt.rows", -1)):
+        return Inspection("damaged", f"{rows} rows, its footer promises {metadata.get('lbt.rows')}")
+    return Inspection("whole", rows=rows, summary=json.loads(metadata.get("lbt.summary", "{}")))
+
+
+def read_shard(files: Files, shard: Shard[Row]) -> list[Row]:
+    """All rows of a committed shard, page checksums verified. Raises OSError where damaged."""
+    return from_table(read_table(files, shard.path), shard.row_type)
+
+
+def read_table(files: Files, path: str) -> pa.Table:
+    """A stored table, page checksums verified. Raises OSError where damaged."""
+    with files.fs.open(files.full(path), "rb") as file:
+        return pq.ParquetFile(file, page_checksum_verification=True).read()
+
+
+def verify_shard(files: Files, shard: Shard[Any]) -> str | None:
+    """Re-read a whole file and say what is wrong with it, or None."""
+    seen = inspect_shard(files, shard)
+    if seen.state != "whole":
+        return f"{shard.path}: {seen.state}{f', {seen.reason}' if seen.reason else ''}"
+    try:
+        table = read_table(files, shard.path)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        return f"{shard.path}: damaged, {' '.join(str(error).split())}"
+    if table.schema.remove_metadata() != schema_of(shard.row_type):
+        return f"{shard.path}: columns differ from the schema of {shard.row_type.__name__}"
+    columns = [table[f].to_pylist() for f in shard.key_fields]
+    keys = list(zip(*columns, strict=True))
+    if len(set(keys)) != len(keys):
+        return f"{shard.path}: a key stands twice"
+    if shard.keys is not None and set(keys) != set(shard.keys):
+        return f"{shard.path}: its keys are not the planned ones"
+    if keys_digest(keys) != _metadata(table.schema).get("lbt.keys"):
+        return f"{shard.path}: its keys are not those it was committed with"
+    return None
+
+
+def _metadata(schema: pa.Schema) -> dict[str, str]:
+    return {k.decode(): v.decode() for k, v in (schema.metadata or {}).items()}
