@@ -126,7 +126,8 @@ class ExamConfig(Section):
     """"tfidf" (offline, math-aware tokens) or a sentence-transformers model, folder or hub id."""
     deduplicate: bool = Field(True, title="Identical rationales share an exam")
     """Rationales of one problem with the same text share one exam instead of each taking its
-    own.""" temperature: float = Field(0.7, ge=0, le=5, title="Temperature")
+    own."""
+    temperature: float = Field(0.7, ge=0, le=5, title="Temperature")
     """Softmax temperature of the student; 0 is greedy."""
     top_k: int = Field(20, ge=0, title="Top-k")
     """Keep the k likeliest tokens; 0 keeps all."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 INSTRUCTION = (
-    "Your task is to answer the last question below. Give step by step reasoning before you answer.
-    When you're ready to " "answer, please wrap your answer and conclude using the
-    format\n'''\n[[Final Answer]]:\n$ANSWER$\n'''\n\n\n\n"
+    "Your task is to answer the last question below. Give step by step reasoning before you "
+    "answer. When you're ready to answer, please wrap your answer and conclude using the format\n"
+    "'''\n[[Final Answer]]:\n$ANSWER$\n'''\n\n\n\n"
 )
 SOLUTION_HEADER = "[[Solution]]:\nLet's think step by step.\n\n"
 EXAMPLE_SEPARATOR = "\n\n\n"
