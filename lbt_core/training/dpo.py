@@ -1,0 +1,389 @@
+"""DPO on preference pairs with trl, peft and bitsandbytes: one call, resumable, one result.
+
+Source of the objective: Rafailov et al. 2023 (DPO), with the chosen text's negative log-likelihood
+added where ``loss_nll_weight`` says so (arXiv 2406.14629 trains M2 that way).
+"""
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from lbt_core.errors import UserError
+from lbt_core.rows import Preference
+from lbt_core.training import checkpoints
+from lbt_core.training.data import EncodedPairs, LeftOut, describe_left_out, encode_pairs
+from lbt_core.training.history import (
+    HistoryRow,
+    TrainingDiverged,
+    describe,
+    history_rows,
+    read_history,
+    write_history,
+)
+from lbt_core.training.spec import TrainingSpec
+
+_log = logging.getLogger(__name__)
+
+_RESULT = "result.json"
+# What may change between a training and its continuation: none of it changes the result.
+_FREE = {"workers", "checkpoint_steps", "guards", "strategy", "gradient_checkpointing"}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """What a training made.
+
+    ``weights`` is the folder of the adapter in PEFT form, or of the whole model after full
+    fine-tuning (``full``). ``steps`` counts the optimiser steps in those weights, ``planned_steps``
+    those of an undisturbed training; ``stopped`` says why fewer were made, or is None.
+    ``quantization`` is what was used in fact. ``tokens`` counts the tokens of all kept sequences,
+    ``seconds`` the wall time of this call's training; ``resumed_from`` is the step it continued
+    from, 0 for a fresh one.
+    """
+
+    weights: str
+    full: bool
+    steps: int
+    planned_steps: int
+    pairs: int
+    left_out: tuple[LeftOut, ...]
+    history: list[HistoryRow]
+    stopped: str | None
+    quantization: str
+    tokens: int
+    longest: int
+    seconds: float
+    resumed_from: int
+
+
+def train_dpo(
+    model_path: str,
+    pairs: Sequence[Preference],
+    spec: TrainingSpec,
+    out_dir: str | Path,
+    *,
+    validation_prompts: Sequence[str] = (),
+    resume: bool = True,
+    on_log: Callable[[str], None] | None = None,
+    prepare: Callable[[Any], Any] | None = None,
+) -> TrainingResult:
+    """Tunes a model on preference pairs and leaves adapter, history and checkpoints in ``out_dir``.
+
+    Called again on the same folder it continues from the last whole checkpoint, in the same data
+    order, or returns the finished result. Called on every worker of a ``torch.distributed`` group
+    it trains data-parallel; the folder must then be shared by the workers. ``validation_prompts``
+    are rendered prompts that the format checks answer; ``on_log`` gets one line a step and every
+    warning, on the first worker; ``prepare`` gets the trainer before it starts (a launcher's hook).
+
+    Raises UserError where ``model_path`` is no model folder or ``out_dir`` holds another training,
+    DataError where no pair fits, TrainingDiverged where the loss is not a number, blows up, or the
+    model collapses before the first checkpoint.
+    """
+    out_dir, say = Path(out_dir), on_log or _log.info
+    model_dir = _model_dir(model_path)
+    tokenizer = _load_tokenizer(model_dir)
+    encoded = encode_pairs(tokenizer, pairs, spec.max_length)
+    quantization = _usable_quantization(spec, say)
+    if encoded.left_out:
+        say(describe_left_out(encoded.left_out))
+    rank, world = _place()
+    if rank == 0:
+        checkpoints.claim(out_dir, _identity(model_dir, encoded, spec, quantization), resume)
+    _barrier()
+    finished = _read_result(out_dir)
+    if finished is not None:
+        return finished
+    trainer, watch = _build(
+        model_dir, tokenizer, encoded, spec, quantization, out_dir, validation_prompts, on_log
+    )
+    if prepare is not None:
+        trainer = prepare(trainer)
+    start = checkpoints.latest_whole(out_dir / "checkpoints") if rank == 0 else None
+    start = _from_first(start, world)
+    began = time.monotonic()
+    trainer.train(resume_from_checkpoint=str(start) if start else None)
+    steps = _save_weights(trainer, watch.stopped, out_dir, rank)
+    result = TrainingResult(
+        weights=str(out_dir / "weights"),
+        full=spec.full_finetune,
+        steps=steps,
+        planned_steps=trainer.state.max_steps,
+        pairs=len(encoded.rows),
+        left_out=encoded.left_out,
+        history=history_rows(trainer.state.log_history),
+        stopped=watch.stopped,
+        quantization=quantization,
+        tokens=encoded.tokens,
+        longest=encoded.longest,
+        seconds=time.monotonic() - began,
+        resumed_from=checkpoints.step_of(start) if start else 0,
+    )
+    if rank == 0:
+        write_history(out_dir, result.history)
+        _write_result(out_dir, result)
+        if watch.stopped:
+            say(f"training stopped: {watch.stopped}; the weights are those of step {steps}")
+    _barrier()
+    return result
+
+
+def _model_dir(model_path: str) -> Path:
+    """The model's folder; a hub id is looked up in, or fetched into, the local hub cache."""
+    if (Path(model_path) / "config.json").is_file():
+        return Path(model_path)
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 (only for hub ids)
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
+
+    try:
+        return Path(snapshot_download(model_path))
+    except (OSError, HFValidationError, HfHubHTTPError) as error:
+        raise UserError(f"{model_path}: neither a model folder nor a hub id ({error})") from None
+
+
+def _load_tokenizer(model_dir: Path) -> Any:
+    from transformers import AutoTokenizer  # noqa: PLC0415 (heavy import, only where used)
+
+    tokenizer = AutoTokenizer.from_pretrained(model_dir)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def _usable_quantization(spec: TrainingSpec, say: Callable[[str], None]) -> str:
+    """The quantisation that works on this machine, found out by quantising one small layer."""
+    if spec.quantization == "none":
+        return "none"
+    import torch  # noqa: PLC0415 (heavy import, only where used)
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        import bitsandbytes as bnb  # noqa: PLC0415 (heavy import, only where used)
+
+        layer = bnb.nn.Linear4bit(
+            64, 64, bias=False, compute_dtype=torch.bfloat16, quant_type="nf4"
+        ).to(device)
+        layer(torch.ones(1, 64, dtype=torch.bfloat16, device=device))
+    except (ImportError, RuntimeError, NotImplementedError, AttributeError) as error:
+        say(f"WARNING: 4-bit NF4 does not work here ({error}): training a plain LoRA adapter")
+        return "none"
+    return "nf4"
+
+
+def _identity(
+    model_dir: Path, encoded: EncodedPairs, spec: TrainingSpec, quantization: str
+) -> dict[str, str]:
+    """What decides the result; the pairs' tokens stand for data and prompt template."""
+    settings = {k: v for k, v in spec.model_dump(mode="json").items() if k not in _FREE}
+    return {
+        "model": checkpoints.weights_digest(model_dir),
+        "pairs": encoded.digest,
+        **{key: json.dumps(value) for key, value in settings.items()},
+        "quantization": quantization,
+    }
+
+
+def _place() -> tuple[int, int]:
+    """This worker's rank and the number of workers."""
+    import torch.distributed as dist  # noqa: PLC0415 (heavy import, only where used)
+
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
+def _barrier() -> None:
+    import torch.distributed as dist  # noqa: PLC0415 (heavy import, only where used)
+
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def _from_first(value: Any, world: int) -> Any:
+    """The first worker's value, on every worker."""
+    if world == 1:
+        return value
+    from accelerate.utils import broadcast_object_list  # noqa: PLC0415 (heavy import)
+
+    values = [value]
+    broadcast_object_list(values)
+    return values[0]
+
+
+def _build(
+    model_dir: Path,
+    tokenizer: Any,
+    encoded: EncodedPairs,
+    spec: TrainingSpec,
+    quantization: str,
+    out_dir: Path,
+    validation_prompts: Sequence[str],
+    on_log: Callable[[str], None] | None,
+) -> tuple[Any, Any]:
+    """trl's trainer and the callback that watches it."""
+    from transformers import PrinterCallback  # noqa: PLC0415 (heavy import, only where used)
+
+    from lbt_core.training.trainer import PairTrainer, Watch  # noqa: PLC0415 (heavy import)
+
+    def on_row(row: HistoryRow, planned: int) -> None:
+        if on_log is not None:
+            on_log(describe(row, planned))
+
+    args = _arguments(spec, out_dir)
+    with args.main_process_first():
+        dataset = _dataset(encoded, out_dir)
+    chosen_tokens = fmean(len(row["chosen_ids"]) for row in encoded.rows)
+    watch = Watch(spec, validation_prompts, chosen_tokens, out_dir, on_row)
+    trainer = PairTrainer(
+        model=_load_model(model_dir, spec, quantization, args.local_process_index),
+        args=args,
+        train_dataset=dataset,
+        processing_class=tokenizer,
+        peft_config=None if spec.full_finetune else _adapter(spec),
+        callbacks=[watch],
+    )
+    trainer.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the caller
+    watch.trainer = trainer
+    return trainer, watch
+
+
+def _arguments(spec: TrainingSpec, out_dir: Path) -> Any:
+    import torch  # noqa: PLC0415 (heavy import, only where used)
+    from trl import DPOConfig  # noqa: PLC0415 (heavy import, only where used)
+
+    gpu = torch.cuda.is_available()
+    backend = "nccl" if gpu else "gloo"
+    _, world = _place()
+    if spec.gradient_accumulation % world:
+        raise UserError(
+            f"training.gradient_accumulation {spec.gradient_accumulation} is not a multiple of the "
+            f"{world} workers"
+        )
+    fsdp = {"fsdp": True, "fsdp_config": {"state_dict_type": "FULL_STATE_DICT"}}
+    return DPOConfig(
+        output_dir=str(out_dir / "checkpoints"),
+        learning_rate=spec.learning_rate,
+        num_train_epochs=spec.epochs,
+        max_steps=spec.max_steps or -1,
+        beta=spec.beta,
+        loss_type=["sigmoid", "sft"] if spec.loss_nll_weight else ["sigmoid"],
+        loss_weights=[1.0, spec.loss_nll_weight] if spec.loss_nll_weight else [1.0],
+        per_device_train_batch_size=spec.per_device_batch_size,
+        gradient_accumulation_steps=spec.gradient_accumulation // world,
+        max_length=None,  # nothing is cut: what does not fit was left out before
+        precompute_ref_log_probs=True,
+        lr_scheduler_type=spec.scheduler,
+        warmup_steps=spec.warmup,
+        weight_decay=spec.weight_decay,
+        max_grad_norm=spec.max_grad_norm,
+        gradient_checkpointing=spec.gradient_checkpointing,
+        bf16=spec.dtype == "bfloat16",
+        seed=spec.seed or 0,
+        use_cpu=not gpu,
+        ddp_backend=backend if world > 1 else None,
+        ddp_find_unused_parameters=False,
+        dataloader_pin_memory=gpu,
+        save_strategy="steps",
+        save_steps=spec.checkpoint_steps,
+        save_total_limit=2,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        report_to=[],
+        disable_tqdm=True,
+        **(fsdp if spec.strategy == "fsdp" and world > 1 else {}),
+    )
+
+
+def _dataset(encoded: EncodedPairs, out_dir: Path) -> Any:
+    """The pairs as a dataset on disk under their digest.
+
+    trl keeps the reference model's log-probabilities next to it, in a file named by the dataset's
+    fingerprint and a hash of the model, so that they are computed once.
+    """
+    from datasets import Dataset, load_from_disk  # noqa: PLC0415 (heavy import, only where used)
+
+    folder = out_dir / f"pairs-{encoded.digest}"
+    if not folder.is_dir():
+        temporary = folder.with_suffix(".tmp")
+        shutil.rmtree(temporary, ignore_errors=True)
+        table = Dataset.from_list(encoded.rows).data
+        Dataset(table, fingerprint=encoded.digest).save_to_disk(temporary)
+        temporary.rename(folder)
+    return load_from_disk(folder)
+
+
+def _load_model(model_dir: Path, spec: TrainingSpec, quantization: str, local_rank: int) -> Any:
+    import torch  # noqa: PLC0415 (heavy import, only where used)
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig  # noqa: PLC0415
+
+    options: dict[str, Any] = {"dtype": getattr(torch, spec.dtype)}
+    if spec.full_finetune:
+        # Steps as small as the paper's vanish in bfloat16 weights: those stay in float32.
+        options["dtype"] = torch.float32
+    if quantization == "nf4":
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=torch.bfloat16,
+        )
+        if torch.cuda.is_available():
+            options["device_map"] = {"": local_rank}
+    return AutoModelForCausalLM.from_pretrained(model_dir, **options)
+
+
+def _adapter(spec: TrainingSpec) -> Any:
+    from peft import LoraConfig  # noqa: PLC0415 (heavy import, only where used)
+
+    chosen = spec.target_modules
+    return LoraConfig(
+        r=spec.lora_r,
+        lora_alpha=spec.lora_alpha,
+        lora_dropout=spec.lora_dropout,
+        target_modules=chosen if isinstance(chosen, str) else list(chosen),
+        task_type="CAUSAL_LM",
+    )
+
+
+def _save_weights(trainer: Any, stopped: str | None, out_dir: Path, rank: int) -> int:
+    """Leaves the trained weights in ``weights``; returns the optimiser steps that are in them.
+
+    A training that was stopped leaves those of its last checkpoint, from before the collapse.
+    """
+    folder = out_dir / "weights"
+    if stopped is None:
+        trainer.save_model(str(folder))
+        return int(trainer.state.global_step)
+    good = checkpoints.latest_whole(out_dir / "checkpoints") if rank == 0 else None
+    good = _from_first(good, _place()[1])
+    if good is None:
+        raise TrainingDiverged(
+            f"{stopped}, before the first checkpoint: lower training.learning_rate or "
+            "training.checkpoint_steps"
+        )
+    if rank == 0:
+        shutil.rmtree(folder, ignore_errors=True)
+        skipped = shutil.ignore_patterns("*.pt", "*.pth", "trainer_state.json", "training_args.bin")
+        shutil.copytree(good, folder, ignore=skipped)
+    return checkpoints.step_of(good)
+
+
+def _write_result(out_dir: Path, result: TrainingResult) -> None:
+    record = asdict(result)
+    del record["history"], record["weights"]  # the one has its own file, the other may move
+    temporary = out_dir / f".{_RESULT}"
+    temporary.write_text(json.dumps(record, indent=1), "utf-8")
+    temporary.replace(out_dir / _RESULT)
+
+
+def _read_result(out_dir: Path) -> TrainingResult | None:
+    """The result of a training that has finished in this folder."""
+    path = out_dir / _RESULT
+    if not path.is_file():
+        return None
+    record = json.loads(path.read_text("utf-8"))
+    record["left_out"] = tuple(LeftOut(**one) for one in record["left_out"])
+    return TrainingResult(weights=str(out_dir / "weights"), history=read_history(out_dir), **record)

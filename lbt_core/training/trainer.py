@@ -1,0 +1,223 @@
+"""trl's DPO trainer on pairs that are tokenised already, and the callback that watches it.
+
+Importing this module loads torch, transformers and trl.
+"""
+
+import hashlib
+import math
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+from accelerate.utils import broadcast_object_list
+from transformers import TrainerCallback
+from trl import DPOTrainer
+
+from lbt_core.training.data import end_token_id, prompt_ids
+from lbt_core.training.history import HistoryRow, TrainingDiverged, history_rows, write_history
+from lbt_core.training.spec import TrainingSpec
+
+_FINAL_ANSWER = re.compile(r"\[\[Final Answer\]\]:\s*\$(?!ANSWER\$)[^$]*[^$\s][^$]*\$")
+
+
+def well_formed(text: str) -> bool:
+    """Whether a text holds a final-answer block with an answer in it, not the echoed template."""
+    return _FINAL_ANSWER.search(text) is not None
+
+
+class PairTrainer(DPOTrainer):  # type: ignore[misc]
+    """trl's trainer, given token ids as generation produces them; notes which batch each step saw.
+
+    trl would tokenise prompt and completion together and let the tokenizer add a second BOS token.
+    """
+
+    def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+        return dataset
+
+    def training_step(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        self._seen = getattr(self, "_seen", None) or hashlib.sha256()
+        self._seen.update(inputs["input_ids"].cpu().numpy().tobytes())
+        return super().training_step(model, inputs, *args, **kwargs)
+
+    def log(self, logs: dict[str, Any], start_time: float | None = None) -> None:
+        if getattr(self, "_seen", None) is not None and "loss" in logs:
+            logs["batch_digest"] = self._seen.hexdigest()[:12]
+            self._seen = None
+        super().log(logs, start_time)
+
+
+class Watch(TrainerCallback):  # type: ignore[misc]
+    """Writes the history, hands each new row on, and stops a training that goes wrong.
+
+    ``stopped`` says why training was stopped, or is None. Every worker takes the same decisions:
+    the logged figures are means over the workers, and generated text is checked by the first one,
+    which tells the others.
+    """
+
+    def __init__(
+        self,
+        spec: TrainingSpec,
+        prompts: Sequence[str],
+        chosen_tokens: float,
+        out_dir: Path,
+        on_row: Callable[[HistoryRow, int], None] | None,
+    ) -> None:
+        self.trainer: Any = None
+        self.stopped: str | None = None
+        self._spec = spec
+        self._prompts = list(prompts)[: spec.guards.prompts]
+        self._chosen_tokens = chosen_tokens
+        self._out_dir = out_dir
+        self._on_row = on_row
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if not any("format_rate" in row for row in state.log_history):
+            self._check_text(state)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        last = state.global_step >= state.max_steps
+        if last or state.global_step % self._spec.checkpoint_steps == 0:
+            self._check_text(state)
+            self._stop_on_format(state, control)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if "loss" not in (logs or {}):
+            return
+        latest = state.log_history[-1]
+        drop = -logs["rewards/chosen"] / self._spec.beta / self._chosen_tokens
+        latest["chosen_drop"] = drop
+        rows = history_rows(state.log_history)
+        if state.is_world_process_zero:
+            write_history(self._out_dir, rows)
+            if self._on_row is not None:
+                self._on_row(rows[-1], state.max_steps)
+        self._fail_on_divergence(rows)
+        self._stop_on_drop(rows, control)
+
+    def _fail_on_divergence(self, rows: list[HistoryRow]) -> None:
+        row = rows[-1]
+        for key in ("loss", "grad_norm", "logps/chosen", "logps/rejected"):
+            if key in row and not math.isfinite(row[key]):
+                raise TrainingDiverged(
+                    f"{key} is {row[key]} at training step {row['step']}: lower "
+                    f"training.learning_rate (now {self._spec.learning_rate:g}), or use "
+                    "training.dtype float32"
+                )
+        losses = [row["loss"] for row in rows if "loss" in row]
+        window = self._spec.guards.window
+        if len(losses) < window:
+            return
+        ratio = fmean(losses[-window:]) / losses[0]
+        if ratio > self._spec.guards.max_loss_ratio:
+            raise TrainingDiverged(
+                f"the loss is {ratio:.1f} times its first value at training step {row['step']} "
+                f"(training.guards.max_loss_ratio {self._spec.guards.max_loss_ratio:g}): lower "
+                f"training.learning_rate (now {self._spec.learning_rate:g})"
+            )
+
+    def _stop_on_drop(self, rows: list[HistoryRow], control: Any) -> None:
+        guards = self._spec.guards
+        drops = [row["chosen_drop"] for row in rows if "chosen_drop" in row][-guards.window :]
+        if len(drops) == guards.window and fmean(drops) > guards.max_chosen_drop:
+            self._stop(
+                control,
+                f"the chosen texts' log-probability fell {fmean(drops):.2f} nats per token below "
+                f"the reference's by step {rows[-1]['step']} "
+                f"(training.guards.max_chosen_drop {guards.max_chosen_drop:g})",
+            )
+
+    def _stop_on_format(self, state: Any, control: Any) -> None:
+        rates = [row["format_rate"] for row in state.log_history if "format_rate" in row]
+        share = self._spec.guards.min_format_share
+        if rates and rates[-1] < share * rates[0]:
+            self._stop(
+                control,
+                f"the format rate on {len(self._prompts)} validation prompts fell from "
+                f"{rates[0]:.2f} to {rates[-1]:.2f} at step {state.global_step} "
+                f"(training.guards.min_format_share {share:g})",
+            )
+
+    def _stop(self, control: Any, reason: str) -> None:
+        self.stopped = self.stopped or reason
+        control.should_training_stop = True
+        control.should_save = False  # the last checkpoint is from before the collapse
+
+    def _check_text(self, state: Any) -> None:
+        """Adds the format rate and the KL divergence at this step to the trainer's history.
+
+        Added before the checkpoint is saved, so that a resumed training has it too.
+        """
+        if not self._prompts or self.trainer.is_fsdp_enabled:
+            return
+        found: list[Any] = [None]
+        if state.is_world_process_zero:
+            found = [check_text(self.trainer, self._prompts, self._spec.guards.max_new_tokens)]
+        broadcast_object_list(found)
+        rate, divergence = found[0]
+        row = {"step": state.global_step, "format_rate": rate}
+        state.log_history.append(row if divergence is None else {**row, "kl": divergence})
+
+
+@torch.no_grad()
+def check_text(trainer: Any, prompts: Sequence[str], max_new_tokens: int) -> tuple[float, Any]:
+    """Answers the prompts greedily: the format rate, and the KL divergence to the reference.
+
+    The KL divergence is exact at each token over the whole vocabulary, averaged over the tokens of
+    the model's own answers, in nats; None for full fine-tuning, which keeps no reference.
+    """
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    tokenizer = trainer.processing_class
+    training = model.training
+    model.eval()
+    try:
+        with trainer.accelerator.autocast():
+            answers = _greedy(model, tokenizer, prompts, max_new_tokens)
+            rate = fmean(ended and well_formed(text) for _, _, text, ended in answers)
+            divergence = None
+            if hasattr(model, "disable_adapter"):
+                divergence = fmean(_divergence(model, p, ids) for p, ids, _, _ in answers)
+    finally:
+        model.train(training)
+    return rate, divergence
+
+
+def _greedy(
+    model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens: int
+) -> list[tuple[list[int], list[int], str, bool]]:
+    """For each prompt its ids, the answer's ids, the answer's text, and whether it ended."""
+    end = end_token_id(tokenizer)
+    encoded = [prompt_ids(tokenizer, prompt) for prompt in prompts]
+    width = max(map(len, encoded))
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else end
+    ids = torch.tensor([[pad] * (width - len(p)) + p for p in encoded], device=model.device)
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in encoded]).to(model.device)
+    output = model.generate(
+        input_ids=ids,
+        attention_mask=mask,
+        do_sample=False,
+        temperature=None,
+        top_p=None,
+        top_k=None,
+        max_new_tokens=max_new_tokens,
+        eos_token_id=end,
+        pad_token_id=pad,
+    )
+    answers = []
+    for prompt, row in zip(encoded, output[:, width:].tolist(), strict=True):
+        ended = end in row
+        answer = row[: row.index(end) + 1] if ended else row
+        text = tokenizer.decode(answer, skip_special_tokens=True)
+        answers.append((prompt, answer, text, ended))
+    return answers
+
+
+def _divergence(model: Any, prompt: list[int], answer: list[int]) -> float:
+    ids = torch.tensor([prompt + answer], device=model.device)
+    keep = slice(len(prompt) - 1, -1)
+    policy = model(input_ids=ids, use_cache=False).logits[0, keep].float().log_softmax(-1)
+    with model.disable_adapter():
+        reference = model(input_ids=ids, use_cache=False).logits[0, keep].float().log_softmax(-1)
+    return float((policy.exp() * (policy - reference)).sum(-1).mean())
