@@ -7,8 +7,6 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from lbt_core.errors import UserError
-
 _log = logging.getLogger(__name__)
 
 _PREFIX = "checkpoint-"
@@ -33,11 +31,11 @@ def weights_digest(model: Path) -> str:
     return digest.hexdigest()[:32]
 
 
-def claim(out_dir: Path, identity: dict[str, str], resume: bool) -> None:
+def claim(out_dir: Path, identity: dict[str, str], resume: bool) -> str | None:
     """Notes what this folder's training is of.
 
-    With ``resume`` a folder that holds another training raises UserError naming what differs;
-    without, what is there is removed first.
+    With ``resume`` a folder that holds another training is refused: the return value says what
+    differs (it is for every worker to raise). Without, what is there is removed first.
     """
     note = out_dir / _IDENTITY
     if not resume:
@@ -46,15 +44,16 @@ def claim(out_dir: Path, identity: dict[str, str], resume: bool) -> None:
         there = json.loads(note.read_text("utf-8"))
         changed = sorted(key for key in identity if there.get(key) != identity[key])
         if changed:
-            raise UserError(
+            return (
                 f"{out_dir} holds a training with another {', '.join(changed)}: "
                 "train into another folder, or start over without resuming"
             )
-        return
+        return None
     out_dir.mkdir(parents=True, exist_ok=True)
     temporary = note.with_suffix(".tmp")
     temporary.write_text(json.dumps(identity, indent=1), "utf-8")
     temporary.replace(note)
+    return None
 
 
 def step_of(checkpoint: Path) -> int:

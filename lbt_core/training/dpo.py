@@ -86,16 +86,18 @@ def train_dpo(
     model collapses before the first checkpoint.
     """
     out_dir, say = Path(out_dir), on_log or _log.info
-    model_dir = _model_dir(model_path)
-    tokenizer = _load_tokenizer(model_dir)
+    model_dir = model_folder(model_path)
+    tokenizer = load_tokenizer(model_dir)
     encoded = encode_pairs(tokenizer, pairs, spec.max_length)
     quantization = _usable_quantization(spec, say)
     if encoded.left_out:
         say(describe_left_out(encoded.left_out))
     rank, world = _place()
-    if rank == 0:
-        checkpoints.claim(out_dir, _identity(model_dir, encoded, spec, quantization), resume)
-    _barrier()
+    identity = _identity(model_dir, encoded, spec, quantization)
+    refused = checkpoints.claim(out_dir, identity, resume) if rank == 0 else None
+    refused = _from_first(refused, world)
+    if refused:
+        raise UserError(refused)
     finished = _read_result(out_dir)
     if finished is not None:
         return finished
@@ -133,7 +135,7 @@ def train_dpo(
     return result
 
 
-def _model_dir(model_path: str) -> Path:
+def model_folder(model_path: str) -> Path:
     """The model's folder; a hub id is looked up in, or fetched into, the local hub cache."""
     if (Path(model_path) / "config.json").is_file():
         return Path(model_path)
@@ -146,7 +148,8 @@ def _model_dir(model_path: str) -> Path:
         raise UserError(f"{model_path}: neither a model folder nor a hub id ({error})") from None
 
 
-def _load_tokenizer(model_dir: Path) -> Any:
+def load_tokenizer(model_dir: Path) -> Any:
+    """The model's tokenizer, with a padding token."""
     from transformers import AutoTokenizer  # noqa: PLC0415 (heavy import, only where used)
 
     tokenizer = AutoTokenizer.from_pretrained(model_dir)
@@ -228,9 +231,9 @@ def _build(
 
     from lbt_core.training.trainer import PairTrainer, Watch  # noqa: PLC0415 (heavy import)
 
-    def on_row(row: HistoryRow, planned: int) -> None:
+    def on_row(row: HistoryRow) -> None:
         if on_log is not None:
-            on_log(describe(row, planned))
+            on_log(describe(row))
 
     args = _arguments(spec, out_dir)
     with args.main_process_first():
@@ -332,7 +335,13 @@ def _load_model(model_dir: Path, spec: TrainingSpec, quantization: str, local_ra
         )
         if torch.cuda.is_available():
             options["device_map"] = {"": local_rank}
-    return AutoModelForCausalLM.from_pretrained(model_dir, **options)
+    model = AutoModelForCausalLM.from_pretrained(model_dir, **options)
+    for module in model.modules():
+        # On CPUs with AVX512-BF16 bitsandbytes repacks 4-bit weights at the first forward pass in
+        # evaluation mode (here the reference's), for a kernel through which no gradient flows.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model
 
 
 def _adapter(spec: TrainingSpec) -> Any:

@@ -21,8 +21,8 @@ def history_rows(log_history: Iterable[Mapping[str, Any]]) -> list[HistoryRow]:
     """What the trainer logged, one row a step: what was logged apart at one step is joined.
 
     A row holds ``step`` and whichever of these was logged there: loss, grad_norm, learning_rate,
-    rewards/chosen, rewards/rejected, rewards/margins, rewards/accuracies, logps/chosen,
-    logps/rejected (sums over a completion, in nats), chosen_drop (how far the chosen texts'
+    planned_steps, rewards/chosen, rewards/rejected, rewards/margins, rewards/accuracies,
+    logps/chosen and logps/rejected (sums over a completion, in nats), chosen_drop (how far the chosen texts'
     log-probability is below the reference's, nats per token), batch_digest (identity of the step's
     batch on the first worker), format_rate (fraction), kl (mean exact KL divergence to the
     reference per token of the model's own greedy answers, in nats).
@@ -54,7 +54,7 @@ def read_history(folder: Path) -> list[HistoryRow]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def describe(row: Mapping[str, Any], planned: int) -> str:
+def describe(row: Mapping[str, Any]) -> str:
     """One row as a line for people."""
     names = {
         "loss": "loss",
@@ -64,4 +64,4 @@ def describe(row: Mapping[str, Any], planned: int) -> str:
         "kl": "KL",
     }
     figures = [f"{name} {row[key]:.3g}" for key, name in names.items() if key in row]
-    return f"training step {row['step']}/{planned}: {', '.join(figures)}"
+    return f"training step {row['step']}/{row['planned_steps']}: {', '.join(figures)}"

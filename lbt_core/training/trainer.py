@@ -63,7 +63,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         prompts: Sequence[str],
         chosen_tokens: float,
         out_dir: Path,
-        on_row: Callable[[HistoryRow, int], None] | None,
+        on_row: Callable[[HistoryRow], None] | None,
     ) -> None:
         self.trainer: Any = None
         self.stopped: str | None = None
@@ -88,12 +88,12 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             return
         latest = state.log_history[-1]
         drop = -logs["rewards/chosen"] / self._spec.beta / self._chosen_tokens
-        latest["chosen_drop"] = drop
+        latest.update(chosen_drop=drop, planned_steps=state.max_steps)
         rows = history_rows(state.log_history)
         if state.is_world_process_zero:
             write_history(self._out_dir, rows)
             if self._on_row is not None:
-                self._on_row(rows[-1], state.max_steps)
+                self._on_row(rows[-1])
         self._fail_on_divergence(rows)
         self._stop_on_drop(rows, control)
 

@@ -1,0 +1,166 @@
+"""Training as a Ray Train job: the same ``train_dpo`` on one worker or on many.
+
+The folder that is trained into must be visible to every worker: a local one for one machine, a
+shared file system for several. Checkpoints, history and result live there, written by the first
+worker, so a job that is started again continues from the last whole checkpoint.
+"""
+
+import contextlib
+import logging
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import ray
+import ray.train
+from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer
+
+from lbt_core.errors import DataError, UserError
+from lbt_core.rows import Preference, from_table, to_table
+from lbt_core.training.dpo import TrainingResult, train_dpo
+from lbt_core.training.history import TrainingDiverged, describe, read_history
+from lbt_core.training.spec import TrainingSpec
+
+_log = logging.getLogger(__name__)
+
+_PAIRS = "pairs.parquet"
+_POLL_SECONDS = 1.0
+# Failures that another attempt cannot mend: handed back as values, so that Ray does not retry them.
+_FINAL = {kind.__name__: kind for kind in (UserError, TrainingDiverged, DataError)}
+
+
+def train_on_ray(
+    model_path: str,
+    pairs: Sequence[Preference],
+    spec: TrainingSpec,
+    out_dir: str | Path,
+    *,
+    validation_prompts: Sequence[str] = (),
+    resume: bool = True,
+    on_log: Callable[[str], None] | None = None,
+    cores: int | None = None,
+    max_failures: int = 2,
+) -> TrainingResult:
+    """Trains on ``spec.workers`` Ray Train workers and returns the first worker's result.
+
+    Needs an initialised Ray with enough free CPUs or GPUs: it waits for them. Each worker gets a
+    GPU where the cluster has any, else an equal share of ``cores`` (default: all of the cluster's
+    CPUs). ``on_log`` gets a line for every step as it appears in the history file, from another
+    thread. A lost worker restarts the group from the last checkpoint, ``max_failures`` times at
+    most.
+
+    Raises what ``train_dpo`` raises, and Ray's TrainingFailedError where the job itself fails.
+    """
+    out_dir = Path(out_dir).resolve()
+    if not resume:
+        shutil.rmtree(out_dir, ignore_errors=True)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    pq.write_table(to_table(pairs, Preference), out_dir / f".{_PAIRS}")
+    (out_dir / f".{_PAIRS}").replace(out_dir / _PAIRS)
+    gpu = ray.cluster_resources().get("GPU", 0) > 0
+    cores = cores or int(ray.cluster_resources().get("CPU", 1))
+    threads = None if gpu else max(1, cores // spec.workers)
+    trainer = TorchTrainer(
+        _worker,
+        train_loop_config={
+            "model_path": model_path,
+            "spec": spec.model_dump(mode="json"),
+            "out_dir": str(out_dir),
+            "validation_prompts": list(validation_prompts),
+            "threads": threads,
+        },
+        torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
+        scaling_config=ScalingConfig(
+            num_workers=spec.workers,
+            use_gpu=gpu,
+            resources_per_worker={"CPU": 1, "GPU": 1} if gpu else {"CPU": threads},
+        ),
+        run_config=RunConfig(
+            name="ray",
+            storage_path=str(out_dir),
+            failure_config=FailureConfig(max_failures=max_failures),
+            worker_runtime_env={"env_vars": _worker_environment(threads)},
+        ),
+    )
+    with _following(out_dir, on_log or _log.info):
+        outcome: Mapping[str, Any] = trainer.fit().return_value
+    if "error" in outcome:
+        raise _FINAL[outcome["error"]](outcome["message"])
+    for message in outcome["messages"]:
+        (on_log or _log.info)(message)
+    result: TrainingResult = outcome["result"]
+    return result
+
+
+def _worker_environment(threads: int | None) -> dict[str, str]:
+    """Thread pools take their size when their library loads, so it is set before that."""
+    quiet = {"TQDM_DISABLE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+    return quiet if threads is None else {**quiet, "OMP_NUM_THREADS": str(threads)}
+
+
+def _worker(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What each Ray Train worker runs, its ``torch.distributed`` group being up."""
+    import torch  # noqa: PLC0415 (heavy import, only in the worker)
+
+    if config["threads"] is not None:
+        torch.set_num_threads(config["threads"])
+    out_dir = Path(config["out_dir"])
+    messages: list[str] = []
+    try:
+        result = train_dpo(
+            config["model_path"],
+            from_table(pq.read_table(out_dir / _PAIRS), Preference),
+            TrainingSpec.model_validate(config["spec"]),
+            out_dir,
+            validation_prompts=config["validation_prompts"],
+            on_log=lambda line: None if line.startswith("training step") else messages.append(line),
+            prepare=_report_to_ray,
+        )
+    except (UserError, DataError) as error:
+        return {"error": type(error).__name__, "message": str(error)}
+    return {"result": result, "messages": messages}
+
+
+def _report_to_ray(trainer: Any) -> Any:
+    """Has every checkpoint's metrics reported to Ray Train; the checkpoint itself stays in place.
+
+    Ray's own RayTrainReportCallback would copy each checkpoint into a second folder.
+    """
+    from transformers import TrainerCallback  # noqa: PLC0415 (heavy import, only in the worker)
+
+    class Report(TrainerCallback):  # type: ignore[misc]
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            ray.train.report({"step": state.global_step, **state.log_history[-1]})
+
+    trainer.add_callback(Report())
+    return trainer
+
+
+@contextlib.contextmanager
+def _following(out_dir: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Says every step that appears in the history file while the block runs."""
+    done = threading.Event()
+    last = max((row["step"] for row in read_history(out_dir)), default=-1)
+
+    def follow() -> None:
+        nonlocal last
+        while True:
+            ending = done.wait(_POLL_SECONDS)
+            for row in read_history(out_dir):
+                if row["step"] > last and "loss" in row:
+                    last = row["step"]
+                    say(describe(row))
+            if ending:
+                return
+
+    thread = threading.Thread(target=follow, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
