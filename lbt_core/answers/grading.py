@@ -1,0 +1,292 @@
+"""One verdict for one answer: extract, parse, then substitute into the equations or compare with the reference."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from lbt_core.answers.equations import Equations, compile_equations
+from lbt_core.answers.expr import Node, ParseError, components, has_op, signs, substitute, symbols
+from lbt_core.answers.extraction import extract, strip_dollars
+from lbt_core.answers.implicit import check_implicit
+from lbt_core.answers.parser import EMPTY
+from lbt_core.answers.solutions import Check, check_explicit
+from lbt_core.answers.statements import Answer, read_answer, relation_sides, resolve
+from lbt_core.rows import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """``verdict``: correct, incorrect, undecided or unparsable. ``method``: how it was reached. ``answer``: the extracted text.
+
+    ``seconds`` is the time it took, ``detail`` a residual or the reason.
+    """
+
+    verdict: str
+    method: str
+    answer: str | None
+    seconds: float
+    detail: str = ""
+
+
+Outcome = tuple[str, str, str]  # verdict, method, detail
+
+
+def grade(problem: Problem, text: str) -> Grade:
+    """Grades a rationale or bare answer text against a problem, in this process.
+
+    Never raises on any text. It has no time limit of its own: text from models goes through ``GradePool``.
+    """
+    start = time.perf_counter()
+    answer: str | None = None
+    try:
+        extraction = extract(text)
+        answer = extraction.answer
+        if answer is None:
+            outcome = ("unparsable", "extract", extraction.reason)
+        else:
+            outcome = judge_answer(problem, answer)
+    except ParseError as error:
+        outcome = ("unparsable", "parse", str(error))
+    except RecursionError:
+        outcome = ("unparsable", "parse", "nested too deep")
+    except (ArithmeticError, ValueError, MemoryError) as error:
+        outcome = ("undecided", "error", f"{type(error).__name__}: {error}"[:200])
+    return Grade(outcome[0], outcome[1], answer, time.perf_counter() - start, outcome[2])
+
+
+def prove(problem: Problem) -> Grade:
+    """Checks a problem's own reference answer by substitution alone.
+
+    ``undecided`` where the problem has no equation or the reference cannot be substituted; ``incorrect`` with the residual in
+    ``detail`` where it does not solve the equation or its conditions.
+    """
+    start = time.perf_counter()
+    outcome: Outcome
+    try:
+        equations = equations_of(problem)
+        if equations is None:
+            outcome = ("undecided", "no equation", "")
+        else:
+            outcome = by_equations(problem, equations, problem.answer, reference=True)
+            if outcome[0] == "unparsable":
+                outcome = ("undecided", *outcome[1:])
+    except (ParseError, ArithmeticError, ValueError, RecursionError) as error:
+        outcome = ("undecided", "error", str(error)[:200])
+    return Grade(outcome[0], outcome[1], problem.answer, time.perf_counter() - start, outcome[2])
+
+
+def judge_answer(problem: Problem, answer: str) -> Outcome:
+    """The verdict on an extracted answer; raises ParseError where it cannot be read."""
+    if strip_dollars(problem.answer) == answer and answer:
+        return "correct", "identical", ""
+    equations = equations_of(problem)
+    if equations is not None:
+        return by_equations(problem, equations, answer)
+    from lbt_core.answers.compare import by_reference  # noqa: PLC0415 - compare builds on this module
+
+    return by_reference(problem, answer)
+
+
+def equations_of(problem: Problem) -> Equations | None:
+    """The problem's compiled equations, None where it has none that can be read."""
+    if not problem.ode or not problem.func:
+        return None
+    ics = tuple((c.order, c.at, c.value) for c in problem.ics)
+    try:
+        return compile_equations(problem.ode, ics, problem.func)
+    except ParseError:
+        return None
+
+
+def by_equations(
+    problem: Problem, equations: Equations, answer: str, reference: bool = False
+) -> Outcome:
+    """The verdict by substitution into the problem's equations."""
+    read = resolve(_without_notes(read_answer(answer, equations.context), equations))
+    if not reference and (read.hedged or read.alternatives):
+        return "incorrect", "hedge", "several answers or a condition"
+    needed = 0 if reference else required_rank(problem, equations)
+    outcome = _attempt(problem, equations, read, needed, reference)
+    if outcome[0] == "incorrect" and "E" not in equations.parameters:
+        euler = _euler(read)
+        if euler is not None:
+            second = _attempt(problem, equations, euler, needed, reference)
+            outcome = second if second[0] == "correct" else outcome
+    return outcome
+
+
+def _euler(read: Answer) -> Answer | None:
+    """The answer with the symbol E read as Euler's number, None where there is no E."""
+    if not any("E" in symbols(s.node) for s in read.statements):
+        return None
+    value = {"E": Node("const", (), "e")}
+    return replace(
+        read, statements=tuple(replace(s, node=substitute(s.node, value)) for s in read.statements)
+    )
+
+
+def _without_notes(read: Answer, equations: Equations) -> Answer:
+    """Statements that only remark something dropped: values at a point (``y_0 = y(0)``), counts of constants."""
+    kept = []
+    for statement in read.statements:
+        node = statement.node
+        if has_op(node, "at"):
+            continue
+        if node.op == "num" and any(w.startswith("constant") for w in statement.units):
+            continue
+        kept.append(statement)
+    return replace(read, statements=tuple(kept))
+
+
+def _attempt(
+    problem: Problem, equations: Equations, read: Answer, needed: int, reference: bool
+) -> Outcome:
+    if len(equations.unknowns) > 1:
+        return _system(problem, equations, read, needed, reference)
+    unknown = equations.unknowns[0]
+    checks: list[tuple[str, Check]] = []
+    for statement in read.statements:
+        checks += _checks_of(equations, statement.node, unknown)
+    if read.failed and not reference:
+        return "unparsable", "parse", read.failed[0]
+    if not checks:
+        return "incorrect", "form", "no statement about the unknown"
+    verdict: Outcome = ("correct", checks[0][0], checks[0][1].detail)
+    for method, check in checks:
+        outcome = _verdict(problem, equations, method, check, needed, reference)
+        if outcome[0] != "correct":
+            return outcome
+        verdict = outcome
+    return verdict
+
+
+def _checks_of(equations: Equations, node: Node, unknown: str) -> list[tuple[str, Check]]:
+    """The checks that one statement asks for, each with the name of its method."""
+    if has_op(node, "deriv", "differential"):
+        return [("derivative left", Check(False, detail="a derivative is left in the answer"))]
+    sides = relation_sides(node)
+    if sides is None:
+        if node.op in ("rel", "set", "tuple", "vec"):
+            return [("form", Check(False, detail=f"{node.op} is no solution"))]
+        if unknown in symbols(node):
+            return [("form", Check(False, detail="the unknown in its own value"))]
+        return [("substitution", check_explicit(equations, {unknown: s})) for s in signs(node)]
+    if _names_unknown(sides[0], unknown) and not any(unknown in symbols(s) for s in sides[1:]):
+        return [
+            ("substitution", check_explicit(equations, {unknown: v}))
+            for s in sides[1:]
+            for v in signs(s)
+        ]
+    if len(sides) == 2 and _names_unknown(sides[1], unknown) and unknown not in symbols(sides[0]):
+        return [("substitution", check_explicit(equations, {unknown: v})) for v in signs(sides[0])]
+    if not any(unknown in symbols(s) for s in sides):
+        return [("form", Check(False, detail="no statement about the unknown"))]
+    out = []
+    for left, right in zip(sides, sides[1:], strict=False):
+        for variant in signs(Node("rel", (left, right), ("=",))):
+            out.append(("implicit", check_implicit(equations, variant.args[0], variant.args[1])))
+    return out
+
+
+def _names_unknown(node: Node, unknown: str) -> bool:
+    """Whether a left side is the unknown itself, also as y_p, y_g, y_h."""
+    if node.op != "sym":
+        return False
+    name: str = node.val
+    return name == unknown or name in {
+        f"{unknown}_{s}"
+        for s in ("p", "g", "h", "c", "general", "gen", "sol", "part", "particular")
+    }
+
+
+def _verdict(
+    problem: Problem, equations: Equations, method: str, check: Check, needed: int, reference: bool
+) -> Outcome:
+    if check.solves is None or check.fits is None:
+        return "undecided", method, check.detail
+    if not check.solves or not check.fits:
+        return "incorrect", method, check.detail
+    if reference:
+        return "correct", method, check.detail
+    if check.rank < needed:
+        return "incorrect", method, f"{check.rank} of {needed} constants"
+    if needed == 0 and check.rank > 0 and (equations.conditions or problem.kind == "particular"):
+        return "incorrect", method, "a constant is left"
+    return "correct", method, check.detail
+
+
+def _system(
+    problem: Problem, equations: Equations, read: Answer, needed: int, reference: bool
+) -> Outcome:
+    candidate = _components_of(equations, read)
+    if candidate is None:
+        return "incorrect", "form", "a component is missing or given twice"
+    check = check_explicit(equations, candidate)
+    return _verdict(problem, equations, "substitution", check, needed, reference)
+
+
+def _components_of(equations: Equations, read: Answer) -> dict[str, Node] | None:
+    """One expression for each unknown of a system out of assignments, vectors or bare components in order."""
+    found: dict[str, Node] = {}
+    bare: list[Node] = []
+    for statement in read.statements:
+        sides = relation_sides(statement.node)
+        if sides is None:
+            parts = components(statement.node)
+            bare += list(parts) if parts else [statement.node]
+            continue
+        right = components(sides[-1])
+        if right is not None:
+            left = components(sides[0])
+            names = [n.val for n in left if n.op == "sym"] if left else list(equations.unknowns)
+        else:
+            names, right = [sides[0].val if sides[0].op == "sym" else ""], (sides[-1],)
+        if len(names) != len(right):
+            return None
+        for name, value in zip(names, right, strict=True):
+            if name not in equations.unknowns or name in found:
+                return None
+            found[name] = value
+    if not found and len(bare) == len(equations.unknowns):
+        found = dict(zip(equations.unknowns, bare, strict=True))
+    elif bare:
+        return None
+    return found if len(found) == len(equations.unknowns) else None
+
+
+def required_rank(problem: Problem, equations: Equations) -> int:
+    """Independent constants that an answer must hold: none with conditions, else those of the reference (or the order)."""
+    return _required_rank(problem.kind, problem.answer, equations)
+
+
+@lru_cache(maxsize=4096)
+def _required_rank(kind: str, reference: str, equations: Equations) -> int:
+    if kind == "particular":
+        return 0
+    default = 0 if equations.conditions else equations.order
+    try:
+        read = resolve(
+            _without_notes(read_answer(strip_dollars(reference), equations.context), equations)
+        )
+        if len(equations.unknowns) > 1:
+            candidate = _components_of(equations, read)
+            checks = [] if candidate is None else [("", check_explicit(equations, candidate))]
+        else:
+            checks = [
+                c
+                for s in read.statements
+                for c in _checks_of(equations, s.node, equations.unknowns[0])
+            ]
+    except (ParseError, ArithmeticError, ValueError, RecursionError):
+        return default
+    good = [c.rank for _, c in checks if c.solves and c.fits]
+    return min(max(good), equations.order) if good else default
+
+
+def statements_without_units(read: Answer) -> Sequence[Node]:
+    """The nodes of an answer's statements."""
+    return [s.node for s in read.statements]
+
+
+__all__ = ["EMPTY", "Grade", "by_equations", "equations_of", "grade", "judge_answer", "prove"]
