@@ -1,0 +1,336 @@
+"""The whole import: every item of a source ends as an imported problem, as a merged duplicate, or set aside with a reason."""
+
+import json
+import shutil
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+from lbt_core.errors import UserError
+from lbt_core.problems import corpus
+from lbt_core.problems.importing import checks
+from lbt_core.problems.importing.fields import (
+    ATTRIBUTION_NAMES,
+    LICENCE_NAMES,
+    first_of,
+    fold,
+)
+from lbt_core.problems.importing.machine import (
+    NONE,
+    WRONG,
+    Enriched,
+    enrich,
+    stated_fields,
+    with_plain_kind,
+)
+from lbt_core.problems.importing.options import Counts, ImportOptions
+from lbt_core.problems.importing.questions import Question, questions_of
+from lbt_core.problems.importing.readers import SPLITS, Record, Source, records
+from lbt_core.problems.importing.spool import ProblemWriter, Seen, stored_problems
+from lbt_core.problems.importing.summary import summarise
+from lbt_core.problems.importing.tree import Context, Exercise, TooDeepError, exercises_of
+from lbt_core.problems.normalise import leak_keys, merge_keys
+from lbt_core.problems.splits import Clusters, assign_splits, order_key
+from lbt_core.rows import Problem, text_key
+
+CHUNK = 256
+MAX_LICENCES = 20
+Progress = Callable[[Counts], None]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One flattened question: a problem to import, or the reason why not."""
+
+    place: str
+    problem: Problem
+    split: str | None = None
+    stated_id: bool = True
+    reason: str | None = None
+    detail: str = ""
+
+
+class Importer:
+    """The state of one import: counts, what was seen, where rows go."""
+
+    def __init__(self, source: Source, folder: Path, options: ImportOptions) -> None:
+        self.source, self.folder, self.options = source, folder, options
+        self.counts = Counts()
+        self.topics: dict[str, int] = {}
+        self.topic_of, self.order_of = array("q"), array("q")
+        self.given: list[str | None] = []
+        self.clusters = Clusters()
+        self.licences: dict[str, Counter[str]] = {"licence": Counter(), "attribution": Counter()}
+
+    def run(self, progress: Progress | None = None) -> dict[str, Any]:
+        """Read, check, merge, split and write everything; the summary."""
+        with ExitStack() as stack:
+            seen = stack.enter_context(Seen(self.folder / "seen.sqlite"))
+            aside = stack.enter_context(
+                (self.folder / corpus.SET_ASIDE).open("w", encoding="utf-8")
+            )
+            merged = stack.enter_context(
+                (self.folder / corpus.DUPLICATES).open("w", encoding="utf-8")
+            )
+            with ProblemWriter(self.folder / "spool.parquet") as spool:
+                for item, enriched in self._enriched(stack):
+                    self._settle(item, enriched, seen, spool, aside, merged)
+                    if progress and self.counts.items % CHUNK == 0:
+                        progress(self.counts)
+            self._refuse_if_nothing()
+            self._write_splits(aside)
+        for name in ("seen.sqlite", "spool.parquet"):
+            (self.folder / name).unlink()
+        self.counts.check()
+        return summarise(self.source, self.folder, self.options, self.counts, self.licences)
+
+    def items(self) -> Iterator[Item]:
+        """Every question of the source in order, checked but not yet compared with the others."""
+        for record in records(self.source, self.options.fields):
+            self.counts.records += 1
+            self._note_licence(record.value)
+            if record.error is not None:
+                text = record.value if isinstance(record.value, str) else ""
+                self.counts.exercises += 1
+                yield _aside(record.place, text, checks.UNREADABLE, record.error)
+                continue
+            yield from self._record_items(record)
+
+    def _record_items(self, record: Record) -> Iterator[Item]:
+        attributes = {"split": record.split} if record.split else {}
+        context = Context(titles=(record.title,) if record.title else (), attributes=attributes)
+        try:
+            for exercise in exercises_of(record.value, record.place, self.options.fields, context):
+                self.counts.exercises += 1
+                stated = _count_parts(exercise)
+                self.counts.parts += stated
+                found = 0
+                for question in questions_of(exercise):
+                    self.counts.joined_parts += max(0, len(question.covers) - 1)
+                    found += max(1, len(question.covers))
+                    yield self._item(question)
+                self.counts.resumed_parts += max(0, found - max(1, _count_leaves(exercise)))
+        except (TooDeepError, RecursionError) as error:
+            self.counts.exercises += 1
+            yield _aside(record.place, "", checks.TOO_DEEP, str(error))
+
+    def _item(self, question: Question) -> Item:
+        text = checks.without_asides(question.text)
+        attributes = question.attributes
+        problem = Problem(
+            id=question.id or f"q-{text_key(text)}",
+            question=text,
+            answer=question.answer,
+            topic=str(attributes.get("topic") or ""),
+            family=str(attributes.get("family") or ""),
+            solution=question.solution,
+            source=question.place,
+            parent=question.parent,
+            **stated_fields(attributes),
+        )
+        found = checks.reason_against(text, question.answer)
+        if question.problem and not found:
+            found = (checks.MISSING_PART, question.problem)
+        return Item(
+            question.place,
+            problem,
+            split=self._split(attributes.get("split")),
+            reason=found[0] if found else None,
+            detail=found[1] if found else "",
+        )
+
+    def _split(self, stated: Any) -> str | None:
+        if stated is None:
+            return None
+        name = SPLITS.get(fold(str(stated)))
+        if name is None:
+            self.counts.unknown_splits[str(stated)[:40]] += 1
+        return name
+
+    def _note_licence(self, value: Any) -> None:
+        if not isinstance(value, dict):
+            return
+        for kind, names in (("licence", LICENCE_NAMES), ("attribution", ATTRIBUTION_NAMES)):
+            found = first_of(value, names)
+            counter = self.licences[kind]
+            if isinstance(found, str) and (found in counter or len(counter) < MAX_LICENCES):
+                counter[found] += 1
+
+    def _enriched(self, stack: ExitStack) -> Iterator[tuple[Item, Enriched]]:
+        """Items in order with their proven fields, in this process or in chunks over several."""
+        pool: Executor | None = None
+        if self.options.prove and self.options.workers > 1:
+            pool = stack.enter_context(ProcessPoolExecutor(self.options.workers))
+        stream = self.items()
+        while chunk := list(islice(stream, CHUNK)):
+            problems = [item.problem for item in chunk if item.reason is None]
+            done = iter(self._enrich_all(problems, pool))
+            for item in chunk:
+                yield item, (Enriched(item.problem, NONE) if item.reason else next(done))
+
+    def _enrich_all(self, problems: list[Problem], pool: Executor | None) -> Iterable[Enriched]:
+        if not self.options.prove:
+            return [Enriched(with_plain_kind(p), NONE) for p in problems]
+        if pool is None:
+            return map(enrich, problems)
+        return pool.map(enrich, problems, chunksize=max(1, CHUNK // (4 * self.options.workers)))
+
+    def _settle(
+        self,
+        item: Item,
+        enriched: Enriched,
+        seen: Seen,
+        spool: ProblemWriter,
+        aside: IO[str],
+        merged: IO[str],
+    ) -> None:
+        self.counts.items += 1
+        if item.reason is None:
+            self.counts.proof[enriched.status] += 1
+            if enriched.status == WRONG:
+                item = replace(item, reason=checks.WRONG, detail=enriched.residual)
+        if item.reason is not None:
+            self._set_aside(item.place, item.problem, item.reason, item.detail, aside)
+            return
+        problem = enriched.problem
+        keys = merge_keys(problem)
+        if (earlier := seen.find(keys)) is not None:
+            self.counts.duplicates += 1
+            _line(
+                merged,
+                place=item.place,
+                id=problem.id,
+                duplicate_of=earlier[2],
+                by="text" if earlier[0].startswith("q:") else "equation and conditions",
+                question=problem.question,
+                answer=problem.answer,
+            )
+            return
+        name = seen.free_id(problem.id)
+        self.counts.renamed_ids += name != problem.id
+        problem = replace(problem, id=name)
+        number = self.clusters.add()
+        for other in seen.add([*keys, *(f"leak {k}" for k in leak_keys(problem))], number, name):
+            self.clusters.join(other, number)
+        self.topic_of.append(self.topics.setdefault(problem.topic, len(self.topics)))
+        self.order_of.append(order_key(self.options.split.seed, name))
+        self.given.append(item.split)
+        spool.write(problem)
+
+    def _set_aside(
+        self, place: str, problem: Problem, reason: str, detail: str, aside: IO[str]
+    ) -> None:
+        self.counts.reasons[reason] += 1
+        _line(
+            aside,
+            place=place,
+            id=problem.id,
+            reason=reason,
+            detail=detail,
+            question=problem.question,
+            answer=problem.answer,
+        )
+
+    def _refuse_if_nothing(self) -> None:
+        """A source of which nothing can be used is refused, with what was wrong with its first items."""
+        if len(self.topic_of):
+            return
+        if not self.counts.items:
+            raise UserError(
+                f"{self.source.path.name} holds no records: name the list of problems with --map items=PATH"
+            )
+        reason, count = self.counts.reasons.most_common(1)[0]
+        with (self.folder / corpus.SET_ASIDE).open(encoding="utf-8") as file:
+            first = json.loads(file.readline() or "{}")
+        where = f"the first at {first['place']}" if first.get("place") else "see its first item"
+        detail = f" ({first['detail']})" if first.get("detail") else ""
+        raise UserError(
+            f"{self.source.path.name}: none of its {self.counts.items} items can be imported; {count} of them: {reason}, {where}"
+            f"{detail}: {_remedy(reason)}"
+        )
+
+    def _write_splits(self, aside: IO[str]) -> None:
+        splits = assign_splits(
+            self.topic_of, self.order_of, self.clusters.roots(), self.given, self.options.split
+        )
+        with ExitStack() as stack:
+            train, test = (
+                stack.enter_context(ProblemWriter(self.folder / name)) for name in corpus.FILES
+            )
+            for problem, split in zip(
+                stored_problems(self.folder / "spool.parquet"), splits, strict=True
+            ):
+                if split is None:
+                    self._set_aside(problem.source, problem, checks.LEAK, "", aside)
+                    continue
+                self.counts.imported += 1
+                (test if split == "test" else train).write(replace(problem, split=split))
+
+
+def import_corpus(
+    path: str | Path, to: str | Path, options: ImportOptions, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Import a source into a folder; returns the summary that is also written there as import.json.
+
+    The folder appears only when everything is written. Raises UserError for a source that cannot be read or holds nothing to
+    import, and for a target that exists (unless ``options.replace`` and it is an imported corpus).
+    """
+    source, target = Source(Path(path), options.encoding), Path(to)
+    _check_target(target, options.replace)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    working = target.with_name(f".{target.name}.importing")
+    if working.exists():
+        shutil.rmtree(working)
+    working.mkdir()
+    try:
+        summary = Importer(source, working, options).run(progress)
+        if target.exists():
+            shutil.rmtree(target)
+        working.rename(target)
+    finally:
+        if working.exists():
+            shutil.rmtree(working)
+    return summary
+
+
+def _check_target(target: Path, may_replace: bool) -> None:
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not (target / corpus.SUMMARY).is_file():
+        raise UserError(
+            f"{target} exists and is no imported corpus: give --to a folder that is not there yet"
+        )
+    if not may_replace:
+        raise UserError(
+            f"{target} already holds an imported corpus: add --replace, or give another folder"
+        )
+
+
+def _aside(place: str, text: str, reason: str, detail: str) -> Item:
+    return Item(place, Problem(id="", question=text, answer=""), reason=reason, detail=detail)
+
+
+def _count_parts(exercise: Exercise) -> int:
+    return len(exercise.parts) + sum(_count_parts(part) for part in exercise.parts)
+
+
+def _count_leaves(exercise: Exercise) -> int:
+    return sum(max(1, _count_leaves(part)) for part in exercise.parts)
+
+
+def _remedy(reason: str) -> str:
+    return {
+        checks.NO_QUESTION: "name the field that holds it with --map question=PATH",
+        checks.NO_ANSWER: "name the field that holds it with --map answer=PATH",
+        checks.UNREADABLE: "mend the file there, or give it the ending of its real format",
+    }.get(reason, checks.REASONS[reason])
+
+
+def _line(file: IO[str], **values: Any) -> None:
+    file.write(json.dumps(values, ensure_ascii=True) + "\n")

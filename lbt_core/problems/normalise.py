@@ -1,0 +1,132 @@
+"""When two problems are the same: keys of the question's text and of its equation.
+
+Three keys, from strict to loose. ``question_key`` ignores spacing, markup and letter case of the prose. ``letters_key`` also
+ignores which letters the formulas use. ``ode_key`` (of the machine-readable equation) ignores wording altogether.
+Importing merges duplicates by the first and by the equation with its conditions; splits and exams keep apart by all of them.
+"""
+
+import re
+import unicodedata
+
+from lbt_core.problems.ode_key import exact_ode_key, ode_key
+from lbt_core.rows import Problem, text_key
+
+_DELIMITERS = re.compile(
+    r"\$\$|\$|\\\(|\\\)|\\\[|\\\]|\\begin\{(?:equation|align|displaymath|gather)\*?\}"
+    r"|\\end\{(?:equation|align|displaymath|gather)\*?\}"
+)
+_SPACING = re.compile(
+    r"\\[,;:!> ]|~|\\(?:quad|qquad|enspace|displaystyle|textstyle|limits|left|right|[bB]igg?[lr]?|noindent)(?![A-Za-z])"
+)
+_SYNONYMS = (
+    (re.compile(r"\\[dt]frac(?![A-Za-z])"), r"\\frac"),
+    (re.compile(r"\\(?:text|mathrm|operatorname|emph|textbf|textit|mbox)\{([^{}]*)\}"), r"\1"),
+    (re.compile(r"\^\{\\prime\\prime\}|\^\{''\}|″"), "''"),
+    (re.compile(r"\^\{\\prime\}|\^\{'\}|\\prime|′|’"), "'"),
+    (re.compile(r"\{([A-Za-z0-9])\}"), r"\1"),
+    (re.compile(r"\\cdot(?![A-Za-z])|\\times(?![A-Za-z])|[·×]"), "*"),
+    (re.compile(r"−|–|—"), "-"),
+)
+_PIECE = re.compile(r"\\[A-Za-z]+|[A-Za-z]+|\d+(?:\.\d+)?|\S")
+_PUNCTUATION = frozenset('.,:;?!"`&')
+_FUNCTION_WORDS = frozenset(
+    [
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "sinh",
+        "cosh",
+        "tanh",
+        "exp",
+        "log",
+        "ln",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "max",
+        "min",
+        "lim",
+        "det",
+    ]
+)
+
+
+def pieces(text: str) -> list[str]:
+    """The text as macros, words, numbers and single characters, without spacing, delimiters and punctuation."""
+    text = unicodedata.normalize("NFKC", text)
+    text = _DELIMITERS.sub(" ", text)
+    text = _SPACING.sub(" ", text)
+    for pattern, replacement in _SYNONYMS:
+        text = pattern.sub(replacement, text)
+    out = [p.lower() if len(p) > 1 and p.isalpha() else p for p in _PIECE.findall(text)]
+    return [p for p in out if p not in _PUNCTUATION]
+
+
+def normalised_text(text: str) -> str:
+    """The question without spacing, markup, punctuation and letter case of its words."""
+    return " ".join(pieces(text))
+
+
+def question_key(question: str) -> str:
+    """Identity of a question's normalised text."""
+    return text_key(normalised_text(question))
+
+
+def letters_key(question: str) -> str:
+    """Identity of a question's normalised text after renaming the letters of its formulas in order of appearance."""
+    names: dict[str, str] = {}
+    out: list[str] = []
+    for piece in pieces(question):
+        if piece.isalpha() and (len(piece) == 1 or _is_product(piece)) and piece not in {"a", "I"}:
+            out.extend(names.setdefault(letter, f"#{len(names)}") for letter in piece)
+        else:
+            out.append(piece)
+    return text_key(" ".join(out))
+
+
+def _is_product(piece: str) -> bool:
+    """Letter runs of a formula such as xy or dx: two letters that are no English word."""
+    return (
+        len(piece) == 2
+        and piece not in _FUNCTION_WORDS
+        and piece
+        not in {"an", "as", "at", "be", "by", "do", "go", "he", "if", "in", "is", "it", "me"}
+        and piece
+        not in {"my", "no", "of", "on", "or", "so", "to", "up", "us", "we", "am", "cm", "kg"}
+    )
+
+
+def duplicate_keys(problem: Problem) -> tuple[str, ...]:
+    """Keys of which two duplicates share at least one: text up to letters, equation with conditions up to renaming."""
+    keys = ["q:" + question_key(problem.question), "l:" + letters_key(problem.question)]
+    if problem.ode is not None:
+        key = ode_key(problem.ode, problem.ics)
+        if key is not None:
+            keys.append("c:" + key)
+    return tuple(keys)
+
+
+def leak_keys(problem: Problem) -> tuple[str, ...]:
+    """Keys of which two problems must share none to be on different sides of a split: conditions do not count."""
+    keys = ["q:" + question_key(problem.question), "l:" + letters_key(problem.question)]
+    if problem.ode is not None:
+        key = ode_key(problem.ode)
+        if key is not None:
+            keys.append("o:" + key)
+    return tuple(keys)
+
+
+def merge_keys(problem: Problem) -> tuple[str, ...]:
+    """Keys of which two items share at least one when importing merges them: same text, or same equation and conditions.
+
+    The equation counts only with the same kind of task: solving an equation and classifying it are two questions.
+    """
+    keys = ["q:" + question_key(problem.question)]
+    if problem.ode is not None:
+        key = exact_ode_key(problem.ode, problem.ics, problem.func)
+        if key is not None:
+            keys.append(f"e:{problem.kind}:{key}")
+    return tuple(keys)
