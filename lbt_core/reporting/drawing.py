@@ -1,19 +1,23 @@
-"""How figures look and how they get into a page: one style, colours that colour-blind readers can tell apart, SVG and PNG.
+"""How figures look and how they get into a page: one style, colours that colour-blind readers can
+tell apart, SVG and PNG.
 
-Figures are drawn with placeholder colours for ink and grid; in an SVG these (and the blue, too dark for a dark page) become
-the page's own, so that one figure serves light and dark pages.
+Figures are drawn with placeholder colours for ink and grid; in an SVG these (and the blue, too dark
+for a dark page) become the page's own, so that one figure serves light and dark pages.
 """
 
 import io
 import re
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+Arguments = ParamSpec("Arguments")
 
 INK = "#1c2127"
 GRID = "#d3d8de"
@@ -56,14 +60,14 @@ def new_figure(height: float) -> tuple[Figure, Axes]:
         return figure, figure.add_subplot()
 
 
-def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+def styled(draw: Callable[Arguments, Figure | None]) -> Callable[Arguments, Figure | None]:
     """Draw a figure in the common style, whatever the caller's settings are."""
 
-    def wrapper(*args: Any, **kwargs: Any) -> Figure:
+    @wraps(draw)
+    def wrapper(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure | None:
         with rc_context(STYLE):
             return draw(*args, **kwargs)
 
-    wrapper.__doc__, wrapper.__name__ = draw.__doc__, draw.__name__
     return wrapper
 
 
@@ -76,7 +80,8 @@ def png(figure: Figure) -> bytes:
 
 
 def svg(figure: Figure, name: str, description: str) -> str:
-    """A figure as an ``<svg>`` element to stand inside a page, with ``description`` as its alternative text.
+    """A figure as an ``<svg>`` element to stand inside a page, with ``description`` as its
+    alternative text.
 
     ``name`` (letters, digits, hyphens) makes the element's ids unique in the page.
     """

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from lbt_core.diagnostics import score_diagnostics
 from lbt_core.reporting import plots
 from lbt_core.reporting.drawing import png
 from lbt_core.reporting.inputs import BASE, ReportInputs, arm_label, ordered_arms
@@ -13,11 +14,11 @@ from lbt_core.reporting.summary import (
     arm_results,
     by_luck,
     by_topic,
-    lbt_summary,
     pair_summaries,
     right_per_problem,
     split_sizes,
     verdict_table,
+    within_problem_gaps,
 )
 from lbt_core.reporting.wording import duration, number, percent, with_interval
 
@@ -48,7 +49,9 @@ CURVES = (
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawn figure: its name (letters and hyphens), the section it belongs to, its title, and what it shows in words."""
+    """A drawn figure: its name (letters and hyphens), the section it belongs to, its title, and
+    what it shows in words.
+    """
 
     name: str
     section: str
@@ -91,7 +94,8 @@ def _results(inputs: ReportInputs) -> Drawn:
     topics = by_topic(inputs)
     yield (
         "pass1-topics", "results", "Pass@1 by topic",
-        f"Pass@1 of each model in {len(topics)} topics, with 95 % intervals; the table holds the figures.",
+        f"Pass@1 of each model in {len(topics)} topics, with 95 % intervals; the table holds the "
+        "figures.",
         plots.pass1_by_group(topics, labels),
     )  # fmt: skip
     luck = by_luck(inputs)
@@ -99,7 +103,7 @@ def _results(inputs: ReportInputs) -> Drawn:
         "pass1-luck", "results", "Pass@1 where a misconception is right, and where not",
         "Pass@1 of each model on lucky and other problems, with 95 % intervals. "
         + " ".join(
-            f"{group}: " + "; ".join(f"{labels[a]} {with_interval(p)}" for a, p in row.items()) + "."
+            f"{group}: " + "; ".join(f"{labels[a]} {with_interval(p)}" for a, p in row.items())
             for group, row in luck
         ),
         plots.pass1_by_group(luck, labels),
@@ -107,35 +111,41 @@ def _results(inputs: ReportInputs) -> Drawn:
     table = verdict_table(inputs)
     yield (
         "verdicts", "grading", "Grading verdicts",
-        f"Stacked bars: share of each verdict in {len(table)} sets of answers; the table holds the counts.",
+        f"Stacked bars: share of each verdict in {len(table)} sets of answers; the table holds "
+        "the counts.",
         plots.verdicts(table),
     )  # fmt: skip
 
 
 def _scores(inputs: ReportInputs) -> Drawn:
-    lbt = lbt_summary(inputs.scores, inputs.low_lbt)
+    found = score_diagnostics(inputs.scores)
+    gaps = within_problem_gaps(inputs.scores)
     yield (
         "lbt", "scores", "LbT score of right and of wrong rationales",
-        f"Histogram. Mean LbT of right rationales {number(lbt.right_mean)}, of wrong ones {number(lbt.wrong_mean)}.",
+        f"Histogram. Mean LbT of right rationales {number(found.lbt_right)}, of wrong ones "
+        f"{number(found.lbt_wrong)}.",
         plots.lbt_by_correctness(inputs.scores),
     )  # fmt: skip
     yield (
         "lbt-gap", "scores", "The same within each problem",
-        f"Histogram over {len(lbt.gaps)} problems with both right and wrong rationales; mean gap {number(lbt.gap)}.",
-        plots.within_problem_gap(lbt.gaps),
+        f"Histogram over {len(gaps)} problems with both right and wrong rationales; mean gap "
+        f"{number(found.within_gap)}.",
+        plots.within_problem_gap(gaps),
     )  # fmt: skip
     exam = [right / asked for right, asked in inputs.exams.by_problem.values() if asked]
     yield (
         "exam-accuracy", "scores", "How hard the exam problems were",
-        f"Histogram of the students' accuracy on {len(exam)} exam problems: those near 0 or 100 % tell little apart.",
+        f"Histogram of the students' accuracy on {len(exam)} exam problems: those near 0 or 100 % "
+        "tell little apart.",
         plots.shares(exam, "students' accuracy on the exam problem (%)", "exam problems"),
     )  # fmt: skip
     pairs = pair_summaries(inputs.preferences)
     yield (
         "pair-gaps", "pairs", "Score gap of the preference pairs",
         "Distribution of gaps by rule. "
-        + "; ".join(f"{p.rule}: {p.pairs} pairs, median gap {p.gap_median:.2f}" for p in pairs) + ".",
-        plots.pair_gaps(inputs.preferences),
+        + "; ".join(f"{p.rule}: {p.pairs} pairs, median gap "
+                    f"{p.gap_median:.2f}" for p in pairs) + ".",
+        plots.pair_gaps(inputs.preferences, inputs.tuned_arm),
     )  # fmt: skip
 
 
@@ -183,7 +193,8 @@ def _corpus(inputs: ReportInputs) -> Drawn:
     none = percent(sum(share == 0 for share in right) / len(right)) if right else "–"
     yield (
         "right-share", "corpus", "How often the teacher is right on a problem",
-        f"Histogram over {len(right)} problems of the share of right rationales; {none} of the problems have none.",
+        f"Histogram over {len(right)} problems of the share of right rationales; {none} of the "
+        "problems have none.",
         plots.shares(right, "right rationales of the problem (%)", "problems"),
     )  # fmt: skip
     total = sum(t.seconds for t in inputs.timings.values())

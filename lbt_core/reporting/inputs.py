@@ -1,4 +1,6 @@
-"""What a report is made of: plain rows and figures of one run, gathered by whoever can read them (the store, a notebook)."""
+"""What a report is made of: plain rows and figures of one run, gathered by whoever can read them
+(the store, a notebook).
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,8 +18,8 @@ CONTROL = "control:"
 class ExamSummary:
     """The exam answers of a run, counted: there are too many of them to hand over as rows.
 
-    ``verdicts`` and ``finish_reasons`` map a name to a count; ``by_problem`` maps an exam problem's id to
-    (right answers, answers).
+    ``verdicts`` and ``finish_reasons`` map a name to a count; ``by_problem`` maps an exam problem's
+    id to (right answers, answers).
     """
 
     answers: int = 0
@@ -46,7 +48,9 @@ def summarise_exams(rows: Iterable[ExamAnswer]) -> ExamSummary:
 
 @dataclass(frozen=True, slots=True)
 class StageTiming:
-    """What one stage cost: wall-clock seconds, rows and generated tokens written, shards in all and found already whole."""
+    """What one stage cost: wall-clock seconds, rows and generated tokens written, shards in all and
+    found already whole.
+    """
 
     seconds: float
     rows: int = 0
@@ -57,7 +61,9 @@ class StageTiming:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """A further measured figure to show: its name, its value as text (with units), and what it tells."""
+    """A further measured figure to show: its name, its value as text (with units), and what it
+    tells.
+    """
 
     name: str
     value: str
@@ -68,12 +74,13 @@ class Diagnostic:
 class ReportInputs:
     """Everything the report and the model card are written from.
 
-    ``config`` is the resolved configuration by section. ``evaluations`` and ``training_history`` are keyed by arm: "base",
-    "tuned", and "control:<rule>" for a model trained on pairs made by another rule. An evaluation's rows are greedy
-    answers (sample 0) to held-out problems. A history row holds "step" and whichever of loss, rewards/accuracies,
-    rewards/margins, logps/chosen, logps/rejected, kl and format_rate was logged there. ``tuned_arm`` is the rule that made
-    the tuned model's pairs (``Preference.arm``). ``low_lbt`` is the LbT score below which a rationale counts as one that
-    did not teach. ``command`` runs this run again, ``created`` is when it ended (ISO 8601).
+    ``config`` is the resolved configuration by section. ``evaluations`` and ``training_history``
+    are keyed by arm: "base", "tuned", and "control:<rule>" for a model trained on pairs made by
+    another rule. An evaluation's rows are greedy answers (sample 0) to held-out problems. A history
+    row holds "step" and whichever of loss, rewards/accuracies, rewards/margins, logps/chosen,
+    logps/rejected, kl and format_rate was logged there. ``tuned_arm`` is the rule that made the
+    tuned model's pairs (``Preference.arm``). ``command`` runs this run again, ``created`` is when
+    it ended (ISO 8601).
     """
 
     run: str
@@ -93,7 +100,6 @@ class ReportInputs:
     warnings: Sequence[str] = ()
     diagnostics: Sequence[Diagnostic] = ()
     tuned_arm: str = "combined"
-    low_lbt: float = 0.25
     command: str = ""
     created: str = ""
 
@@ -116,5 +122,7 @@ def arm_label(inputs: ReportInputs, arm: str) -> str:
 
 
 def ordered_arms(names: Iterable[str]) -> list[str]:
-    """Base first, tuned second, then controls by name: the same order, and so the same colours, everywhere."""
+    """Base first, tuned second, then controls by name: the same order, and so the same colours,
+    everywhere.
+    """
     return sorted(names, key=lambda name: (name != BASE, name != TUNED, name))

@@ -1,4 +1,6 @@
-"""The figures of a report: each function takes rows or summaries and returns a matplotlib figure, or None for no data."""
+"""The figures of a report: each function takes rows or summaries and returns a matplotlib figure,
+or None for no data.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +9,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from lbt_core.evaluation import Proportion
 from lbt_core.reporting.drawing import (
     BLUE,
     GREY,
@@ -21,7 +25,7 @@ from lbt_core.reporting.drawing import (
     styled,
 )
 from lbt_core.reporting.inputs import StageTiming
-from lbt_core.reporting.summary import ArmResult, Proportion, split_sizes
+from lbt_core.reporting.summary import ArmResult, split_sizes
 from lbt_core.reporting.wording import visible
 from lbt_core.rows import Preference, Problem, Score
 
@@ -59,7 +63,9 @@ def pass1_by_arm(arms: Sequence[ArmResult]) -> Figure | None:
 def pass1_by_group(
     groups: Sequence[tuple[str, Mapping[str, Proportion]]], labels: Mapping[str, str]
 ) -> Figure | None:
-    """Pass@1 of each arm in each group (topic, luck), with 95 % Wilson intervals; the largest groups only."""
+    """Pass@1 of each arm in each group (topic, luck), with 95 % Wilson intervals; the largest
+    groups only.
+    """
     if not groups:
         return None
     shown = groups[:MAX_GROUPS]
@@ -71,7 +77,7 @@ def pass1_by_group(
             if arm in results:
                 label = labels[arm] if i == 0 else None
                 _interval(axes, results[arm], -i + 0.4 - step * (j + 0.5), j, label)
-    names = [f"{short(g)} (n={max(p.n for p in r.values())})" for g, r in shown]
+    names = [f"{short(g)} (n={max(p.total for p in r.values())})" for g, r in shown]
     axes.set_yticks([-i for i in range(len(shown))], names)
     axes.set_ylim(-len(shown) + 0.45, 0.55)
     _percent_axis(axes, "Pass@1 (%)")
@@ -82,9 +88,9 @@ def pass1_by_group(
 def _interval(axes: Axes, p: Proportion, y: float, series: int, label: str | None = None) -> None:
     style = series % len(SERIES)
     axes.errorbar(
-        100 * p.share,
+        100 * p.rate,
         y,
-        xerr=[[100 * max(p.share - p.low, 0)], [100 * max(p.high - p.share, 0)]],
+        xerr=[[100 * max(p.rate - p.low, 0)], [100 * max(p.high - p.rate, 0)]],
         fmt=MARKERS[style],
         color=SERIES[style],
         markersize=5,
@@ -147,7 +153,7 @@ def within_problem_gap(gaps: Sequence[float]) -> Figure | None:
     mean = float(np.mean(gaps))
     axes.axvline(mean, color=VERMILLION, linewidth=2, linestyle="--", label=f"mean {mean:+.2f}")
     axes.set_xlim(-1, 1)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("LbT of right minus of wrong rationales, same problem")
     axes.set_ylabel("problems")
     _legend_below(figure, axes)
@@ -155,19 +161,21 @@ def within_problem_gap(gaps: Sequence[float]) -> Figure | None:
 
 
 @styled
-def pair_gaps(preferences: Sequence[Preference]) -> Figure | None:
-    """Distribution of the pairs' score gaps, one line a rule."""
+def pair_gaps(preferences: Sequence[Preference], tuned_rule: str) -> Figure | None:
+    """Distribution of the pairs' score gaps, one line a rule, in the colours of the models they
+    train.
+    """
     if not preferences:
         return None
     figure, axes = new_figure(2.8)
-    rules = sorted({p.arm for p in preferences})
+    rules = sorted({p.arm for p in preferences}, key=lambda rule: (rule != tuned_rule, rule))
     low = min(0.0, min(p.gap for p in preferences))
     edges = np.linspace(low, 1, 1 + round(20 * (1 - low)))
     for i, rule in enumerate(rules):
         values = [p.gap for p in preferences if p.arm == rule]
         share = 100 * np.histogram(values, edges)[0] / len(values)
         style = ("-", "--", ":", "-.")[i % 4]
-        colour = SERIES[i % len(SERIES)]
+        colour = SERIES[(i + 1) % len(SERIES)]  # the first is the base's
         axes.stairs(
             share, edges, color=colour, linewidth=2, linestyle=style,
             label=f"{short(rule)} (n={len(values):,})",
@@ -186,18 +194,18 @@ def training_curve(
     y_label: str,
     labels: Mapping[str, str],
 ) -> Figure | None:
-    """One logged quantity over training steps, one line an arm; ``keys`` maps a history key to its line style.
+    """One logged quantity over training steps, one line an arm; ``keys`` maps a history key to its
+    line style.
 
-    ``labels`` names every arm of the run; an arm's place there is its colour, as in the other figures.
+    ``labels`` names every arm of the run; an arm's place there is its colour, as in the other
+    figures.
     """
     figure, axes = new_figure(2.8)
     drawn = False
     for arm, rows in history.items():
         i = list(labels).index(arm)
         for nth, (key, style) in enumerate(keys.items()):
-            points = [
-                (r["step"], r[key]) for r in rows if r.get(key) is not None and "step" in r
-            ]
+            points = [(r["step"], r[key]) for r in rows if r.get(key) is not None and "step" in r]
             if not points:
                 continue
             x, y = zip(*points, strict=True)
@@ -211,6 +219,8 @@ def training_curve(
         return None
     axes.set_xlabel("optimizer step")
     axes.set_ylabel(y_label)
+    if y_label.startswith("share"):
+        axes.set_ylim(0, 1.04)
     _legend_below(figure, axes)
     return figure
 
@@ -233,7 +243,7 @@ def verdicts(table: Sequence[tuple[str, Mapping[str, int]]]) -> Figure | None:
             color=VERDICT_COLOURS.get(verdict, SKY), label=short(verdict),
         )  # fmt: skip
         left += share
-    axes.set_yticks(range(len(table)), [short(name, 32) for name, _ in table])
+    axes.set_yticks(range(len(table)), [short(name, 38) for name, _ in table])
     axes.invert_yaxis()
     _percent_axis(axes, "share of answers (%)")
     _legend_below(figure, axes)
@@ -265,7 +275,9 @@ def problem_counts(problems: Sequence[Problem], field: str, x_label: str) -> Fig
 
 @styled
 def histogram(values: Sequence[float], x_label: str, y_label: str, bins: int = 24) -> Figure | None:
-    """A plain histogram; the range ends at the 99.5th percentile where a few values lie far beyond it."""
+    """A plain histogram; the range ends at the 99.5th percentile where a few values lie far beyond
+    it.
+    """
     if not values:
         return None
     figure, axes = new_figure(2.5)
@@ -273,9 +285,10 @@ def histogram(values: Sequence[float], x_label: str, y_label: str, bins: int = 2
     top = float(np.quantile(data, 0.995))
     cut = int((data > 2 * top).sum()) if top > 0 else 0
     axes.hist(data[data <= 2 * top] if cut else data, bins=bins, color=BLUE)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(x_label + (f"; {cut} further right not shown" if cut else ""))
     axes.set_ylabel(y_label)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -290,7 +303,7 @@ def shares(values: Iterable[float], x_label: str, y_label: str) -> Figure | None
     axes.set_xlim(0, 100)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 

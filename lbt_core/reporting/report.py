@@ -1,7 +1,8 @@
 """The report: one HTML file that answers what the run was for and shows what it rests on.
 
-The file loads nothing: figures are inline SVG, there is no script, and its content security policy forbids both. Model
-output is hostile text; every value is made visible (``wording.visible``) and escaped on its way into the page.
+The file loads nothing: figures are inline SVG, there is no script, and its content security policy
+forbids both. Model output is hostile text; every value is made visible (``wording.visible``) and
+escaped on its way into the page.
 """
 
 import os
@@ -16,6 +17,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lbt_core import __version__
+from lbt_core.diagnostics import score_diagnostics
+from lbt_core.evaluation import Proportion, accuracy
 from lbt_core.reporting import summary, wording
 from lbt_core.reporting.drawing import svg
 from lbt_core.reporting.gallery import gallery
@@ -49,7 +52,11 @@ def environment(autoescape: bool) -> Environment:
 
 
 def _visible(value: Any) -> Any:
-    return wording.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return (
+        wording.visible(value)
+        if isinstance(value, str) and not isinstance(value, Markup)
+        else value
+    )
 
 
 def as_yaml(value: Any) -> str:
@@ -67,7 +74,9 @@ def _plain(value: Any) -> Any:
 
 
 def write_report(inputs: ReportInputs, path: Path | str) -> Path:
-    """Write the report to a file, whole or not at all; folders on the way are made. Returns the path."""
+    """Write the report to a file, whole or not at all; folders on the way are made. Returns the
+    path.
+    """
     return write_text(render_report(inputs), Path(path))
 
 
@@ -98,6 +107,7 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         pictures.setdefault(p.section, []).append({"title": p.title, "alt": p.alt, "svg": drawing})
     arms = summary.arm_results(inputs)
     table = summary.verdict_table(inputs)
+    found = score_diagnostics(inputs.scores)
     highest, lowest = summary.examples(inputs)
     return {
         "inputs": inputs,
@@ -110,7 +120,8 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
         "arm_labels": {arm.arm: arm.label for arm in arms},
         "topics": summary.by_topic(inputs),
         "luck": summary.by_luck(inputs),
-        "lbt": summary.lbt_summary(inputs.scores, inputs.low_lbt),
+        "lbt": found,
+        "low_right": summary.low_right(found),
         "verdicts": table,
         "verdict_names": list(dict.fromkeys(v for _, row in table for v in row)),
         "methods": summary.method_counts(inputs.rationales),
@@ -132,13 +143,19 @@ def _counts(inputs: ReportInputs) -> list[tuple[str, str]]:
     """(what, how many) of what the run made."""
     sampled = len(inputs.rationales)
     distinct = len({(r.problem_id, r.text_key) for r in inputs.rationales})
-    right = summary.proportion(r.correct for r in inputs.rationales)
-    rows = [(f"Problems, {split}", f"{n:,}") for split, n in summary.split_sizes(inputs.problems).items()]
+    right = accuracy(r.correct for r in inputs.rationales) if sampled else None
+    rows = [
+        (f"Problems, {split}", f"{n:,}")
+        for split, n in summary.split_sizes(inputs.problems).items()
+    ]
     rows += [
         ("Rationales sampled", f"{sampled:,}"),
         ("  of these with a text of their own", f"{distinct:,}"),
-        ("  of these right", f"{right.right:,} ({wording.with_interval(right)})"),
-        ("  of these cut off or failed", f"{sum(r.finish_reason != 'stop' for r in inputs.rationales):,}"),
+        ("  of these right", _counted(right)),
+        (
+            "  of these cut off or failed",
+            f"{sum(r.finish_reason != 'stop' for r in inputs.rationales):,}",
+        ),
         ("Exam answers", f"{inputs.exams.answers:,}"),
     ]
     if inputs.exams.answers:
@@ -146,6 +163,10 @@ def _counts(inputs: ReportInputs) -> list[tuple[str, str]]:
         rows.append(("  of these right", wording.percent(exam)))
     pairs = summary.pair_summaries(inputs.preferences)
     return rows + [(f"Preference pairs, {p.rule}", f"{p.pairs:,}") for p in pairs]
+
+
+def _counted(p: Proportion | None) -> str:
+    return f"{p.successes:,} ({wording.with_interval(p)})" if p else "–"
 
 
 def _trained(inputs: ReportInputs) -> list[dict[str, Any]]:

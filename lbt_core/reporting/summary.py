@@ -1,11 +1,14 @@
-"""The figures of a report, computed from its rows; the page, the plots and the model card show these and no others."""
+"""The figures of a report, computed from its rows; the page, the plots and the model card show
+these and no others.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from lbt_core.reporting import _stats
+from lbt_core.diagnostics import ScoreDiagnostics
+from lbt_core.evaluation import Proportion, accuracy, mcnemar, paired_difference, proportion
 from lbt_core.reporting.inputs import (
     BASE,
     CONTROL,
@@ -19,21 +22,6 @@ from lbt_core.rows import VERDICTS, Preference, Problem, Rationale, Score
 
 SIGNIFICANT = 0.05
 NO_TOPIC = "(no topic)"
-
-
-@dataclass(frozen=True, slots=True)
-class Proportion:
-    """A share of ``n`` things with its 95 % Wilson interval; all shares in [0, 1]."""
-
-    right: int
-    n: int
-    low: float
-    high: float
-
-    @property
-    def share(self) -> float:
-        """The point estimate, 0 where there is nothing to count."""
-        return self.right / self.n if self.n else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +39,11 @@ class ArmResult:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two models on the same problems: ``gained`` only the second got right, ``lost`` only the first did.
+    """Two models on the same problems: ``gained`` only the second got right, ``lost`` only the
+    first did.
 
-    ``difference`` is second minus first in Pass@1, with its 95 % interval by the paired bootstrap over problems; ``p`` is
-    the exact McNemar test's, two-sided.
+    ``difference`` is second minus first in Pass@1, with its 95 % interval by the paired bootstrap
+    over problems; ``p`` is the exact McNemar test's, two-sided.
     """
 
     first: str
@@ -74,24 +63,6 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class LbtSummary:
-    """LbT scores of right and of wrong rationales, pooled and within the same problem.
-
-    ``gaps`` holds, for each problem with both right and wrong rationales, mean LbT of the right minus of the wrong ones;
-    ``gap`` is their mean, ``gap_low``/``gap_high`` its 95 % interval. ``low`` counts right rationales whose score is
-    below the threshold.
-    """
-
-    right_mean: float | None
-    wrong_mean: float | None
-    gaps: tuple[float, ...]
-    gap: float | None
-    gap_low: float | None
-    gap_high: float | None
-    low: Proportion
-
-
-@dataclass(frozen=True, slots=True)
 class PairSummary:
     """The preference pairs of one rule; gaps are score differences."""
 
@@ -104,14 +75,6 @@ class PairSummary:
     both_right: int
     both_wrong: int
     chosen_wrong: int
-
-
-def proportion(flags: Iterable[bool]) -> Proportion:
-    """Share of true values, with its interval."""
-    values = list(flags)
-    right, n = sum(values), len(values)
-    low, high = _stats.wilson(right, n)
-    return Proportion(right, n, low, high)
 
 
 def greedy(rows: Iterable[Rationale]) -> dict[str, Rationale]:
@@ -130,9 +93,9 @@ def arm_results(inputs: ReportInputs) -> list[ArmResult]:
             ArmResult(
                 arm=arm,
                 label=arm_label(inputs, arm),
-                pass1=proportion(row.correct for row in rows),
-                with_answer=proportion(row.answer is not None for row in rows),
-                stopped=proportion(row.finish_reason == "stop" for row in rows),
+                pass1=accuracy(row.correct for row in rows),
+                with_answer=accuracy(row.answer is not None for row in rows),
+                stopped=accuracy(row.finish_reason == "stop" for row in rows),
                 mean_tokens=fmean(row.tokens for row in rows),
                 verdicts=verdict_counts(rows),
             )
@@ -141,7 +104,7 @@ def arm_results(inputs: ReportInputs) -> list[ArmResult]:
 
 
 def compare(inputs: ReportInputs, first: str, second: str) -> Comparison | None:
-    """``second`` against ``first`` on the problems that both answered; None where there are none."""
+    """``second`` against ``first`` on the problems that both answered; None if there are none."""
     a = greedy(inputs.evaluations.get(first, ()))
     b = greedy(inputs.evaluations.get(second, ()))
     shared = sorted(a.keys() & b.keys())
@@ -149,9 +112,13 @@ def compare(inputs: ReportInputs, first: str, second: str) -> Comparison | None:
         return None
     before = [a[key].correct for key in shared]
     after = [b[key].correct for key in shared]
-    gained = sum(y and not x for x, y in zip(before, after, strict=True))
-    lost = sum(x and not y for x, y in zip(before, after, strict=True))
-    low, high = _stats.paired_bootstrap(before, after)
+    test = mcnemar(before, after)
+    gained, lost = test.only_second, test.only_first
+    # one problem tells nothing about the next
+    low, high = -1.0, 1.0
+    if len(shared) > 1:
+        difference = paired_difference(before, after)
+        low, high = difference.low, difference.high
     return Comparison(
         first=first,
         second=second,
@@ -161,7 +128,7 @@ def compare(inputs: ReportInputs, first: str, second: str) -> Comparison | None:
         difference=(gained - lost) / len(shared),
         low=low,
         high=high,
-        p=_stats.mcnemar(gained, lost),
+        p=test.p,
     )
 
 
@@ -177,17 +144,19 @@ def comparisons(inputs: ReportInputs) -> list[Comparison]:
 def by_group(
     inputs: ReportInputs, group_of: dict[str, str]
 ) -> list[tuple[str, dict[str, Proportion]]]:
-    """(group, arm to Pass@1) for every group of held-out problems, largest group first, then by name."""
+    """(group, arm to Pass@1) for every group of held-out problems, largest group first, then by
+    name.
+    """
     flags: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for arm, rows in inputs.evaluations.items():
         for problem_id, row in greedy(rows).items():
             if problem_id in group_of:
                 flags[group_of[problem_id]][arm].append(row.correct)
     groups = [
-        (group, {arm: proportion(arms[arm]) for arm in ordered_arms(arms)})
+        (group, {arm: accuracy(arms[arm]) for arm in ordered_arms(arms)})
         for group, arms in flags.items()
     ]
-    return sorted(groups, key=lambda item: (-max(p.n for p in item[1].values()), item[0]))
+    return sorted(groups, key=lambda item: (-max(p.total for p in item[1].values()), item[0]))
 
 
 def by_topic(inputs: ReportInputs) -> list[tuple[str, dict[str, Proportion]]]:
@@ -196,7 +165,9 @@ def by_topic(inputs: ReportInputs) -> list[tuple[str, dict[str, Proportion]]]:
 
 
 def by_luck(inputs: ReportInputs) -> list[tuple[str, dict[str, Proportion]]]:
-    """Pass@1 where the misconception happens to be right ("lucky") and where not; empty where that is not known."""
+    """Pass@1 where the misconception happens to be right ("lucky") and where not; empty where that
+    is not known.
+    """
     names = {True: "misconception is right", False: "misconception is wrong"}
     return by_group(inputs, {p.id: names[p.lucky] for p in inputs.problems if p.lucky is not None})
 
@@ -224,35 +195,24 @@ def method_counts(rows: Iterable[Rationale]) -> list[tuple[str, str, int]]:
     return [(*key, n) for key, n in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
 
 
-def lbt_summary(scores: Sequence[Score], threshold: float) -> LbtSummary:
-    """LbT by correctness; undecided and unparsable rationales count as wrong, as they do in the score."""
-    right = [s.lbt for s in scores if s.correct]
-    wrong = [s.lbt for s in scores if not s.correct]
-    gaps = within_problem_gaps(scores)
-    low, high = _mean_interval(gaps)
-    return LbtSummary(
-        right_mean=fmean(right) if right else None,
-        wrong_mean=fmean(wrong) if wrong else None,
-        gaps=tuple(gaps),
-        gap=fmean(gaps) if gaps else None,
-        gap_low=low,
-        gap_high=high,
-        low=proportion(value < threshold for value in right),
-    )
+def low_right(found: ScoreDiagnostics) -> Proportion | None:
+    """Right rationales that teach no better than wrong ones, as a share with its interval; None
+    where undefined.
+    """
+    if found.low_right is None:
+        return None
+    return proportion(round(found.low_right * found.right), found.right)
 
 
 def within_problem_gaps(scores: Iterable[Score]) -> list[float]:
-    """Mean LbT of right minus of wrong rationales, for each problem that has both."""
+    """Mean LbT of right minus of wrong rationales, for each problem that has both (``within_gap``
+    is their mean).
+    """
     values: dict[str, dict[bool, list[float]]] = defaultdict(lambda: {True: [], False: []})
     for s in scores:
         values[s.problem_id][s.correct].append(s.lbt)
     both = [v for _, v in sorted(values.items()) if v[True] and v[False]]
     return [fmean(v[True]) - fmean(v[False]) for v in both]
-
-
-def _mean_interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """95 % interval of a mean by Student's t; None for fewer than two values."""
-    return _stats.mean_interval(values) if len(values) > 1 else (None, None)
 
 
 def pair_summaries(preferences: Iterable[Preference]) -> list[PairSummary]:
@@ -296,9 +256,11 @@ def split_sizes(problems: Iterable[Problem]) -> dict[str, int]:
 
 
 def examples(inputs: ReportInputs, each: int = 5) -> tuple[list[Score], list[Score]]:
-    """The scores of the rationales with the highest and with the lowest LbT, one per problem where possible.
+    """The scores of the rationales with the highest and with the lowest LbT, one per problem where
+    possible.
 
-    Among equals at the bottom right answers come first: they are right and teach nothing. No rationale is in both lists.
+    Among equals at the bottom right answers come first: they are right and teach nothing. No
+    rationale is in both lists.
     """
     texts = {(r.problem_id, r.sample) for r in inputs.rationales}
     known = [s for s in inputs.scores if (s.problem_id, s.sample) in texts]

@@ -2,15 +2,15 @@
 
 import unicodedata
 
+from lbt_core.evaluation import Proportion
 from lbt_core.reporting.inputs import BASE, CONTROL, TUNED, ReportInputs, arm_label
 from lbt_core.reporting.summary import (
     SIGNIFICANT,
     ArmResult,
     Comparison,
-    Proportion,
     arm_results,
     comparisons,
-    lbt_summary,
+    within_problem_gaps,
 )
 
 SMALL_TEST = 100
@@ -27,21 +27,23 @@ def points(difference: float) -> str:
     return f"{_sign(100 * difference, 1)} points"
 
 
-def with_interval(p: Proportion) -> str:
-    """"34.2 % [29.5, 39.2]", or a dash where nothing was counted."""
-    if not p.n:
+def with_interval(p: Proportion | None) -> str:
+    """ "34.2 % [29.5, 39.2]", or a dash where nothing was counted."""
+    if p is None:
         return "–"
-    return f"{percent(p.share)} [{100 * p.low:.1f}, {100 * p.high:.1f}]"
+    return f"{percent(p.rate)} [{100 * p.low:.1f}, {100 * p.high:.1f}]"
 
 
 def p_value(p: float) -> str:
-    """"p = 0.034", "p < 0.001"."""
+    """ "p = 0.034", "p < 0.001"."""
     text = "p < 0.001" if p < 0.001 else f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
     return text.replace(" ", NBSP)
 
 
 def number(value: float | None, digits: int = 2) -> str:
-    """A number with thousands separators where it is whole, else with so many decimals; a dash for None."""
+    """A number with thousands separators where it is whole, else with so many decimals; a dash for
+    None.
+    """
     if value is None:
         return "–"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.{digits}f}"
@@ -63,13 +65,16 @@ def _sign(value: float, digits: int) -> str:
 
 
 def visible(text: str) -> str:
-    """Text that can stand in a page and shows what it holds: invisible characters are written out as ⟨U+202E⟩.
+    """Text that can stand in a page and shows what it holds: invisible characters are written out
+    as ⟨U+202E⟩.
 
-    Control characters, unpaired surrogates, and format characters (which reorder or hide text) are; newlines and tabs
-    stay.
+    Control characters, unpaired surrogates, and format characters (which reorder or hide text) are;
+    newlines and tabs stay.
     """
     return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else f"⟨U+{ord(c):04X}⟩"
+        c
+        if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
+        else f"⟨U+{ord(c):04X}⟩"
         for c in text
     )
 
@@ -78,7 +83,8 @@ def finding(inputs: ReportInputs, c: Comparison) -> str:
     """One comparison as a sentence, whichever side is ahead."""
     first, second = arm_label(inputs, c.first), arm_label(inputs, c.second)
     figures = (
-        f"{points(c.difference)} [{_sign(100 * c.low, 1)}, {_sign(100 * c.high, 1)}] over {c.n} problems, "
+        f"{points(c.difference)} [{_sign(100 * c.low, 1)}, {_sign(100 * c.high, 1)}] over {c.n} "
+        "problems, "
         f"{p_value(c.p)}; {c.gained} problems gained, {c.lost} lost"
     )
     if not c.shown:
@@ -106,7 +112,8 @@ def headline(inputs: ReportInputs) -> list[str]:
             sentences.append(_control_sentence(inputs, c))
     if not any(name.startswith(CONTROL) for name in inputs.evaluations):
         sentences.append(
-            "No control was trained, so this run cannot say whether teaching adds anything to grading."
+            "No control was trained, so this run cannot say whether teaching adds anything to "
+            "grading."
         )
     return sentences
 
@@ -131,22 +138,26 @@ def limits(inputs: ReportInputs) -> list[str]:
     """What the figures of this run do not show, as far as the rows tell."""
     arms = arm_results(inputs)
     out = [
-        "One run with one seed: intervals are over test problems, not over trainings. Another seed may give another result.",
-        f"p-values are two-sided and not corrected for making several comparisons; {SIGNIFICANT} is the bar used here.",
+        "One run with one seed: intervals are over test problems, not over trainings. Another "
+        "seed may give another result.",
+        f"p-values are two-sided and not corrected for making several comparisons; {SIGNIFICANT} "
+        "is the bar used here.",
     ]
-    if arms and min(r.pass1.n for r in arms) < SMALL_TEST:
+    if arms and min(r.pass1.total for r in arms) < SMALL_TEST:
         out.append(
-            f"Only {min(r.pass1.n for r in arms)} test problems: small differences cannot be seen."
+            f"Only {min(r.pass1.total for r in arms)} test problems: small differences cannot be "
+            "seen."
         )
     out += _verdict_limits(arms)
-    lbt = lbt_summary(inputs.scores, inputs.low_lbt)
-    if inputs.scores and not lbt.gaps:
+    if inputs.scores and not within_problem_gaps(inputs.scores):
         out.append(
-            "No problem has both right and wrong rationales, so LbT cannot be compared within a problem."
+            "No problem has both right and wrong rationales, so LbT cannot be compared within a "
+            "problem."
         )
     if any(p.lucky is not None for p in inputs.problems):
         out.append(
-            "The corpus is generated and holds misconceptions on purpose: what is shown is how the method works, "
+            "The corpus is generated and holds misconceptions on purpose: what is shown is how "
+            "the method works, "
             "not how large its gain is on problems that people wrote."
         )
     return out
@@ -158,11 +169,13 @@ def _verdict_limits(arms: list[ArmResult]) -> list[str]:
         unsure = r.verdicts.get("undecided", 0) + r.verdicts.get("unparsable", 0)
         if unsure:
             out.append(
-                f"{r.label}: {unsure} of {r.pass1.n} test answers are undecided or unparsable and count as wrong."
+                f"{r.label}: {unsure} of {r.pass1.total} test answers are undecided or unparsable "
+                "and count as wrong."
             )
-        cut = r.stopped.n - r.stopped.right
+        cut = r.stopped.total - r.stopped.successes
         if cut:
             out.append(
-                f"{r.label}: {cut} of {r.stopped.n} test answers did not end by themselves (cut off or failed)."
+                f"{r.label}: {cut} of {r.stopped.total} test answers did not end by themselves "
+                "(cut off or failed)."
             )
     return out

@@ -29,9 +29,7 @@ def made_up_problem(index: int, split: str, draw: random.Random) -> Problem:
 
 
 def made_up_rationale(problem: Problem, sample: int, correct: bool, seed: str) -> Rationale:
-    text = (
-        f"We solve {problem.question}\nStep 1 ({seed}).\n'''\n[[Final Answer]]:\n${sample}$\n'''"
-    )
+    text = f"We solve {problem.question}\nStep 1 ({seed}).\n'''\n[[Final Answer]]:\n${sample}$\n'''"
     verdict = "correct" if correct else ("unparsable" if sample % 7 == 6 else "incorrect")
     return Rationale(
         problem_id=problem.id,
@@ -63,7 +61,9 @@ def made_up_score(rationale: Rationale, draw: random.Random) -> Score:
     )
 
 
-def made_up_pair(arm: str, better: tuple[Rationale, Score], worse: tuple[Rationale, Score]) -> Preference:
+def made_up_pair(
+    arm: str, better: tuple[Rationale, Score], worse: tuple[Rationale, Score]
+) -> Preference:
     return Preference(
         arm=arm,
         problem_id=better[0].problem_id,
