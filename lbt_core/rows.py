@@ -101,6 +101,19 @@ class Rationale:
 
 
 @dataclass(frozen=True, slots=True)
+class ExamPlace:
+    """One line of the exams' design: a problem's exam holds this exam problem.
+
+    ``rank`` counts from 0 by descending ``similarity`` (cosine, at most 1).
+    """
+
+    problem_id: str
+    rank: int
+    exam_problem_id: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
 class ExamAnswer:
     """One student answer to one exam problem after reading one rationale (named by its problem and
     text key).

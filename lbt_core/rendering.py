@@ -1,0 +1,45 @@
+"""From the prompt section of a configuration to the renderer that everything of a run uses."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lbt_core.config import PromptConfig
+from lbt_core.errors import UserError
+from lbt_core.prompts import Example, Renderer, card_chat, template_chat
+
+
+def build_renderer(config: PromptConfig, model: str, revision: str | None) -> Renderer:
+    """The renderer of a run. Loads the model's tokenizer only for ``chat: template``.
+
+    Raises UserError where the examples' file cannot be read, naming its line.
+    """
+    chat = card_chat
+    if config.chat == "template":
+        from transformers import AutoTokenizer  # noqa: PLC0415 - heavy
+
+        tokenizer: Any = AutoTokenizer.from_pretrained(model, revision=revision)
+
+        def chat(user: str, system: str | None = None, prefill: str = "") -> str:
+            return template_chat(tokenizer, user, system, prefill)
+
+    examples = _read_examples(config.fixed_examples) if config.fixed_examples else ()
+    return Renderer(chat, config.system, config.prefill, examples)
+
+
+def _read_examples(path: str) -> tuple[Example, ...]:
+    try:
+        lines = Path(path).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"prompt.fixed_examples {path}: cannot be read ({error})") from None
+    examples = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = json.loads(line)
+            examples.append(Example(record["question"], record["reasoning"], record["answer"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"prompt.fixed_examples {path}, line {number}: expected a JSON object with "
+                f"question, reasoning and answer ({error})"
+            ) from None
+    return tuple(examples)

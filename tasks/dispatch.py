@@ -1,0 +1,161 @@
+"""Calls to a group of Ray actors: each to the least loaded one that lives.
+
+``ray.util.ActorPool`` allows one call in flight per actor and never replaces a dead one. Here every
+actor takes a bounded number of calls at once; one that dies is set aside until Ray has rebuilt it,
+its calls fail with ``ActorLost`` (an infrastructure error: the shard is tried again elsewhere).
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
+
+READY_TIMEOUT_S = 900.0
+CLOSE_TIMEOUT_S = 60.0
+
+
+class ActorLost(RuntimeError):
+    """An actor died under a call, or none is left; trying again may succeed."""
+
+
+@dataclass
+class _Member:
+    name: str
+    handle: Any
+    in_flight: int = 0
+    up: bool = True
+    gone: str = ""
+
+
+class Dispatcher:
+    """A group of equal actors with ``slots`` calls in flight each.
+
+    The actors' class has a method ``ready()`` that returns once it can work.
+    """
+
+    def __init__(self, actors: Sequence[tuple[str, Any]], slots: int) -> None:
+        self._members = [_Member(name, handle) for name, handle in actors]
+        self._slots = slots
+        self._changed = threading.Condition()
+
+    @property
+    def capacity(self) -> int:
+        """Calls that the group takes at once."""
+        return self._slots * len(self._members)
+
+    def wait_ready(self) -> None:
+        """Wait until every actor works. Raises ActorLost naming what one of them died of."""
+        try:
+            ray.get([m.handle.ready.remote() for m in self._members], timeout=READY_TIMEOUT_S)
+        except (RayActorError, RayTaskError, ray.exceptions.GetTimeoutError) as error:
+            raise ActorLost(_last_line(error)) from None
+
+    def call(self, method: str, *args: Any) -> tuple[str, Any]:
+        """Run a method on the least loaded actor; returns the actor's name and the result.
+
+        Blocks while all slots are taken. Raises ActorLost, or what the method raised.
+        """
+        member = self._take()
+        try:
+            return member.name, ray.get(getattr(member.handle, method).remote(*args))
+        except RayActorError as error:
+            self._set_aside(member, error)
+            raise ActorLost(f"{member.name} died ({_last_line(error)})") from None
+        except RayTaskError as error:
+            raise error.as_instanceof_cause() from None
+        finally:
+            with self._changed:
+                member.in_flight -= 1
+                self._changed.notify_all()
+
+    def each(self, method: str, timeout: float) -> dict[str, Any]:
+        """Results of a method from every actor that answers in time, by name."""
+        with self._changed:
+            pending = {getattr(m.handle, method).remote(): m.name for m in self._members if m.up}
+        if not pending:
+            return {}
+        done, _ = ray.wait(list(pending), num_returns=len(pending), timeout=timeout)
+        results = {}
+        for ref in done:
+            try:
+                results[pending[ref]] = ray.get(ref)
+            except (RayActorError, RayTaskError):
+                continue
+        return results
+
+    def handles(self) -> dict[str, Any]:
+        """The actors by name."""
+        return {m.name: m.handle for m in self._members}
+
+    def close(self) -> None:
+        """End the actors and wait until they are gone, with the memory that they held.
+
+        Raises ActorLost where one lives on.
+        """
+        for member in self._members:
+            ray.kill(member.handle, no_restart=True)
+        deadline = time.monotonic() + CLOSE_TIMEOUT_S
+        for member in self._members:
+            while not _is_dead(member.handle):
+                if time.monotonic() > deadline:
+                    raise ActorLost(f"{member.name} did not end within {CLOSE_TIMEOUT_S:.0f} s")
+                time.sleep(0.05)
+
+    def _take(self) -> _Member:
+        with self._changed:
+            while True:
+                alive = [m for m in self._members if not m.gone]
+                if not alive:
+                    reasons = "; ".join(f"{m.name}: {m.gone}" for m in self._members)
+                    raise ActorLost(f"no actor is left ({reasons})")
+                free = [m for m in alive if m.up and m.in_flight < self._slots]
+                if free:
+                    member = min(free, key=lambda m: m.in_flight)
+                    member.in_flight += 1
+                    return member
+                self._changed.wait(timeout=1.0)
+
+    def _set_aside(self, member: _Member, error: RayActorError) -> None:
+        """Take no more calls to a member until it is ready again; watch it from a thread."""
+        with self._changed:
+            if not member.up or member.gone:
+                return
+            member.up = False
+        threading.Thread(target=self._revive, args=(member,), daemon=True).start()
+
+    def _revive(self, member: _Member) -> None:
+        """Wait for Ray's restart; a member that Ray has given up on is gone for good."""
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        gone = "not rebuilt in time"
+        while time.monotonic() < deadline:
+            try:
+                ray.get(member.handle.ready.remote(), timeout=READY_TIMEOUT_S)
+                gone = ""
+                break
+            except ActorDiedError as error:
+                gone = _last_line(error)
+                break
+            except (RayActorError, ray.exceptions.GetTimeoutError):
+                time.sleep(0.5)  # unavailable: Ray is rebuilding it
+        with self._changed:
+            member.up, member.gone = not gone, gone
+            self._changed.notify_all()
+
+
+def _is_dead(handle: Any) -> bool:
+    try:
+        ray.get(handle.ready.remote(), timeout=5.0)
+    except ActorDiedError:
+        return True
+    except (RayActorError, ray.exceptions.GetTimeoutError):
+        return False
+    return False
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:300] if lines else type(error).__name__

@@ -1,0 +1,188 @@
+"""Inference engines on Ray: one long-lived actor each, fed across shard boundaries.
+
+On a CPU one engine per core, pinned (faster than one engine on all cores); on GPUs one per device
+or tensor-parallel group. On a cluster that outlives the run, engines stay loaded for a while, so
+that a retried run finds them warm.
+"""
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import ray
+
+from lbt_core.config import EngineConfig, ModelConfig
+from lbt_core.generation import (
+    Completion,
+    Engine,
+    EngineDied,
+    EngineSpec,
+    EngineStats,
+    Request,
+    build_engine,
+)
+from lbt_core.plan import model_path
+from tasks.dispatch import Dispatcher
+
+NAMESPACE = "lbt"
+RESTARTS = 20
+
+
+class EngineActor:
+    """A loaded engine. Calls of ``generate`` run side by side and share it."""
+
+    def __init__(self, spec: EngineSpec, index: int, pin: bool, warm_seconds: int) -> None:
+        if spec.kind == "vllm":
+            from lbt_core.generation.vllm_engine import (  # noqa: PLC0415 - heavy
+                prepare_environment,
+            )
+
+            cores = sorted(os.sched_getaffinity(0))
+            prepare_environment(spec, cores[index % len(cores)] if pin else None)
+        self._engine: Engine = build_engine(spec)
+        self._last_call = time.monotonic()
+        self._calls = 0
+        if warm_seconds:
+            idle = threading.Thread(target=self._end_when_idle, args=(warm_seconds,), daemon=True)
+            idle.start()
+
+    def ready(self) -> bool:
+        """True once the model is loaded."""
+        return True
+
+    def pid(self) -> int:
+        """Process id, for tests that kill it."""
+        return os.getpid()
+
+    def generate(self, requests: Sequence[Request]) -> list[Completion]:
+        """Completions in the order of the requests."""
+        self._calls += 1
+        try:
+            return self._engine.generate(requests)
+        except EngineDied:
+            # a dead engine in a living actor would fail every call: let Ray rebuild it
+            os._exit(1)
+        finally:
+            self._calls -= 1
+            self._last_call = time.monotonic()
+
+    def stats(self) -> EngineStats:
+        """Counters and gauges of the engine."""
+        return self._engine.stats()
+
+    def _end_when_idle(self, warm_seconds: int) -> None:
+        while True:
+            time.sleep(min(warm_seconds, 10))
+            if not self._calls and time.monotonic() - self._last_call > warm_seconds:
+                ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
+
+
+def engine_spec(model: ModelConfig, config: EngineConfig, device: str, seed: int) -> EngineSpec:
+    """What one engine for this model is, on this device ("cpu" or "gpu")."""
+    return EngineSpec(
+        kind=config.kind,
+        model=model_path(model),
+        revision=model.revision,
+        dtype=model.dtype,
+        max_model_len=model.max_model_len,
+        device="gpu" if device == "gpu" else "cpu",
+        tensor_parallel=config.tensor_parallel,
+        max_num_seqs=config.max_num_seqs,
+        window=config.window,
+        kv_cache_gib=config.kv_cache_gib,
+        gpu_memory_utilization=config.gpu_memory_utilization,
+        enforce_eager=config.enforce_eager,
+        load_format=config.load_format,
+        seed=seed,
+    )
+
+
+def cluster_device(config: EngineConfig) -> str:
+    """ "gpu" or "cpu": the configured device, or what the connected cluster has."""
+    if config.device != "auto":
+        return config.device
+    return "gpu" if ray.cluster_resources().get("GPU", 0) >= 1 else "cpu"
+
+
+def engine_count(config: EngineConfig, device: str) -> int:
+    """The configured number, or one per GPU group, or one per core but one (at least one)."""
+    if config.count is not None:
+        return config.count
+    resources = ray.cluster_resources()
+    if device == "gpu":
+        return max(1, int(resources["GPU"]) // config.tensor_parallel)
+    return max(1, int(resources.get("CPU", 1)) - 1)
+
+
+class EnginePool:
+    """The engines of one model, started at the first request."""
+
+    def __init__(self, spec: EngineSpec, config: EngineConfig, *, keep_warm: bool) -> None:
+        self.spec = spec
+        self.count = engine_count(config, spec.device)
+        self._slots = config.shards_in_flight
+        self._warm_seconds = config.warm_seconds if keep_warm else 0
+        self._dispatcher: Dispatcher | None = None
+        self._starting = threading.Lock()
+
+    def start(self) -> Dispatcher:
+        """The engines, loaded. Raises ActorLost naming the reason where one cannot be loaded."""
+        with self._starting:
+            if self._dispatcher is None:
+                actors = [self._actor(i) for i in range(self.count)]
+                dispatcher = Dispatcher(actors, slots=self._slots)
+                dispatcher.wait_ready()
+                self._dispatcher = dispatcher
+            return self._dispatcher
+
+    def close(self) -> None:
+        """End the engines and wait until their memory is free. Raises ActorLost otherwise."""
+        with self._starting:
+            if self._dispatcher is not None:
+                self._dispatcher.close()
+                self._dispatcher = None
+
+    @property
+    def capacity(self) -> int:
+        """Shards that the engines take at once."""
+        return self._slots * self.count
+
+    def generate(self, requests: Sequence[Request]) -> tuple[str, list[Completion]]:
+        """The engine's name and completions in the order of the requests. Raises ActorLost."""
+        name, completions = self.start().call("generate", list(requests))
+        return name, completions
+
+    def stats(self) -> dict[str, EngineStats]:
+        """Counters and gauges of the engines that answer within two seconds, by name."""
+        if self._dispatcher is None:
+            return {}
+        return self._dispatcher.each("stats", timeout=2.0)
+
+    def _actor(self, index: int) -> tuple[str, Any]:
+        cpu = self.spec.device == "cpu"
+        digest = hashlib.sha256(repr(asdict(self.spec)).encode()).hexdigest()[:8]
+        name = f"engine-{index}"
+        options: dict[str, Any] = {
+            "num_cpus": 1 if cpu else 0,
+            "num_gpus": 0 if cpu else self.spec.tensor_parallel,
+            "max_restarts": RESTARTS,
+            "max_task_retries": 0,  # Prefect tries again; both together would multiply
+            "max_concurrency": self._slots + 4,
+        }
+        if self._warm_seconds:
+            options |= {
+                "name": f"lbt-{digest}-{index}",
+                "namespace": NAMESPACE,
+                "lifetime": "detached",
+                "get_if_exists": True,
+            }
+        handle = (
+            ray.remote(EngineActor)
+            .options(**options)
+            .remote(self.spec, index, cpu, self._warm_seconds)
+        )
+        return name, handle

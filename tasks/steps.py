@@ -1,0 +1,238 @@
+"""The steps of a run on a cluster: which shards each one works on, and what it commits.
+
+A step raises ``Owed`` where shards are left to do, naming how many and why; what is stored stays.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from lbt_core.config import ModelConfig
+from lbt_core.exams import examine, set_exams
+from lbt_core.generation import Completion, Request
+from lbt_core.plan import arm_folder, student_labels
+from lbt_core.prepare import design_exams, prepare
+from lbt_core.rows import Problem, Rationale
+from lbt_core.sampling import sample
+from lbt_core.stages import Stage
+from lbt_core.store import Shard, inspect_shard, read_shard
+from tasks.context import RunContext, exam_settings, greedy, sampling_settings
+from tasks.loop import Failure, Job, describe_failures, run_jobs
+from tasks.shards import ShardSummary, commit
+
+
+class Owed(RuntimeError):
+    """Shards are left to do; running again does just those."""
+
+    def __init__(self, failures: list[Failure]) -> None:
+        super().__init__(describe_failures(failures))
+        self.failures = failures
+
+
+@dataclass
+class _Usage:
+    """What a shard's generation used: engine, tokens."""
+
+    engine: str = ""
+    prompt_tokens: int = 0
+    tokens: int = 0
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            "engine": self.engine,
+            "prompt_tokens": self.prompt_tokens,
+            "tokens": self.tokens,
+        }
+
+
+def _generator(
+    context: RunContext, model: ModelConfig, usage: _Usage
+) -> Callable[[Sequence[Request]], list[Completion]]:
+    """Generation on the model's engines, noting what it used."""
+
+    def generate(requests: Sequence[Request]) -> list[Completion]:
+        usage.engine, completions = context.engines(model).generate(requests)
+        usage.prompt_tokens += sum(c.prompt_tokens for c in completions)
+        usage.tokens += sum(c.tokens for c in completions)
+        return completions
+
+    return generate
+
+
+def prepare_step(context: RunContext) -> list[ShardSummary]:
+    """Store the problems and the design of the exams."""
+    made: dict[str, list[Problem]] = {}
+
+    def rows_of(split: str) -> tuple[list[Problem], dict[str, Any]]:
+        if not made:
+            made.update(prepare(context.config))
+        return made[split], {}
+
+    done = [
+        commit(context.files, shard, partial(rows_of, split), context.progress)
+        for split, shard in context.plan.problem_shards().items()
+    ]
+    context.reload_plan()
+    taught = context.plan.problems["train"]
+    bank = context.plan.problems[context.config.exam.bank]
+    design = context.plan.design_shard()
+    done.append(
+        commit(context.files, design, lambda: (design_exams(taught, bank, context.config), {}))
+    )
+    return done
+
+
+def generate_step(context: RunContext, stages: Sequence[Stage]) -> list[ShardSummary]:
+    """Rationales, their exams, and the base model's evaluation: whichever of ``sample``,
+    ``examine`` and ``evaluate`` is asked for, on the same engines where they are the same model.
+
+    Raises Owed.
+    """
+    plan, progress = context.plan, context.progress
+    shared = all(student == context.config.teacher for student in context.config.student_models())
+    students = len(context.config.student_models())
+    exam_jobs = (lambda i: _exam_jobs(context, i)) if "examine" in stages else (lambda _: [])
+    jobs: list[Job] = []
+    if "sample" in stages:
+        progress.plan("sample", len(plan.sample_shards))
+        then = exam_jobs if shared else (lambda _: [])
+        jobs += [_sample_job(context, i, then) for i in range(len(plan.sample_shards))]
+    if "examine" in stages:
+        progress.plan("examine", len(plan.sample_shards) * students)
+    if "evaluate" in stages:
+        jobs += _evaluation_jobs(context, None, context.config.teacher, "")
+    in_flight = context.engines(context.config.teacher).capacity
+    progress.parallel(in_flight)
+    summaries, failures = run_jobs(jobs, in_flight)
+    if "examine" in stages and not ("sample" in stages and shared):
+        later = [
+            job
+            for student in range(students)
+            for i, shard in enumerate(plan.sample_shards)
+            if inspect_shard(context.files, shard).state == "whole"
+            for job in [_exam_jobs(context, i)[student]]
+        ]
+        more, failed = run_jobs(later, in_flight)
+        summaries, failures = summaries + more, failures + failed
+        failures += _unsampled(context)
+    if failures:
+        raise Owed(failures)
+    return summaries
+
+
+def _unsampled(context: RunContext) -> list[Failure]:
+    missing = [
+        s for s in context.plan.sample_shards if inspect_shard(context.files, s).state != "whole"
+    ]
+    return [Failure(s.name, "its rationales are not stored") for s in missing]
+
+
+def _sample_job(context: RunContext, index: int, then: Callable[[int], list[Job]]) -> Job:
+    shard = context.plan.sample_shards[index]
+
+    def rows() -> tuple[list[Rationale], dict[str, Any]]:
+        usage = _Usage()
+        made = sample(
+            context.plan.taught(index),
+            samples=context.config.sampling.num_rationales,
+            settings=sampling_settings(context.config),
+            renderer=context.renderer,
+            seed=context.config.seed,
+            generate=_generator(context, context.config.teacher, usage),
+            grade=context.grade,
+        )
+        return made, usage.summary() | _counts(made)
+
+    return Job(
+        shard.name,
+        f"{shard.name} · {len(shard.keys or ())} rationales",
+        lambda: commit(context.files, shard, rows, context.progress),
+        lambda: then(index),
+    )
+
+
+def _exam_jobs(context: RunContext, index: int) -> list[Job]:
+    """The exams on one stored rationale shard, a job per student."""
+    shards = context.plan.exam_shards(index)
+    return [_exam_job(context, index, student, shard) for student, shard in enumerate(shards)]
+
+
+def _exam_job(context: RunContext, index: int, student: int, shard: Shard[Any]) -> Job:
+    config, plan = context.config, context.plan
+    model = config.student_models()[student]
+
+    def rows() -> tuple[list[Any], dict[str, Any]]:
+        usage = _Usage()
+        rationales = read_shard(context.files, plan.sample_shards[index])
+        exams = set_exams(rationales, plan.problem_by_id, plan.design, config.exam.deduplicate)
+        made = examine(
+            exams,
+            student=student_labels(config)[student],
+            repetitions=config.exam.repetitions,
+            settings=exam_settings(config),
+            renderer=context.renderer,
+            seed=config.seed,
+            generate=_generator(context, model, usage),
+            grade=context.grade,
+        )
+        return made, usage.summary() | _counts(made)
+
+    return Job(
+        shard.name,
+        f"{shard.name} · {len(shard.keys or ())} exam answers",
+        lambda: commit(context.files, shard, rows, context.progress),
+    )
+
+
+def evaluate_step(
+    context: RunContext, arm: str | None, model: ModelConfig, model_mark: str
+) -> list[ShardSummary]:
+    """Greedy answers of a model to the test problems. Raises Owed."""
+    jobs = _evaluation_jobs(context, arm, model, model_mark)
+    summaries, failures = run_jobs(jobs, context.engines(model).capacity)
+    if failures:
+        raise Owed(failures)
+    return summaries
+
+
+def _evaluation_jobs(
+    context: RunContext, arm: str | None, model: ModelConfig, model_mark: str
+) -> list[Job]:
+    shards = context.plan.evaluation_shards(arm, model_mark)
+    context.progress.plan(f"evaluate/{arm_folder(arm) if arm else 'base'}", len(shards))
+    return [_evaluation_job(context, i, shard, model) for i, shard in enumerate(shards)]
+
+
+def _evaluation_job(
+    context: RunContext, index: int, shard: Shard[Rationale], model: ModelConfig
+) -> Job:
+    def rows() -> tuple[list[Rationale], dict[str, Any]]:
+        usage = _Usage()
+        made = sample(
+            context.plan.tested(index),
+            samples=1,
+            settings=greedy(context.config.evaluation.max_new_tokens),
+            renderer=context.renderer,
+            seed=context.config.seed,
+            generate=_generator(context, model, usage),
+            grade=context.grade,
+        )
+        return made, usage.summary() | _counts(made)
+
+    return Job(
+        shard.name,
+        f"{shard.name} · {len(shard.keys or ())} problems",
+        lambda: commit(context.files, shard, rows, context.progress),
+    )
+
+
+def _counts(rows: Sequence[Any]) -> dict[str, Any]:
+    """Verdicts and finish reasons of graded rows, kept in the shard's footer."""
+    return {
+        "verdicts": dict(Counter(row.verdict for row in rows)),
+        "finish_reasons": dict(Counter(row.finish_reason.split(":")[0] for row in rows)),
+        "finished": time.time(),
+    }

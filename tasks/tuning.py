@@ -1,0 +1,138 @@
+"""From scored rationales to tuned models: pairs, one training per arm, the merged model."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lbt_core.config import ModelConfig
+from lbt_core.errors import DataError
+from lbt_core.plan import arm_folder, model_path
+from lbt_core.results import (
+    compute_pairs,
+    compute_scores,
+    pairs_by_arm,
+    scores_digest,
+    stored_rationales,
+)
+from lbt_core.rows import Preference, Score
+from lbt_core.store import read_shard
+from lbt_core.training.merge import check_merge, merge_adapter
+from tasks.context import RunContext
+from tasks.shards import ShardSummary, commit
+from tasks.training import train_on_ray
+
+RESULT = "result.json"
+CHECKED_PROMPTS = 4
+
+
+def prefer_step(context: RunContext) -> list[ShardSummary]:
+    """Scores of all rationales and the pairs of every arm. Cheap: scores are computed afresh from
+    the graded rows each time, so that a regrade is noticed."""
+    plan = context.plan
+    rationales = stored_rationales(plan)
+    scores = compute_scores(plan, rationales)
+    digest = scores_digest(scores)
+
+    def score_rows() -> tuple[list[Score], dict[str, Any]]:
+        return scores, {}
+
+    def pair_rows() -> tuple[list[Preference], dict[str, Any]]:
+        sets = compute_pairs(plan, context.renderer, rationales, scores)
+        counts = {s.arm: {k: v for k, v in asdict(s).items() if k != "pairs"} for s in sets}
+        return [pair for s in sets for pair in s.pairs], {"arms": counts}
+
+    return [
+        commit(context.files, plan.score_shard(digest), score_rows, context.progress),
+        commit(context.files, plan.preference_shard(digest), pair_rows, context.progress),
+    ]
+
+
+def stored_pairs(context: RunContext) -> dict[str, list[Preference]]:
+    """The stored pairs by arm. Raises OSError where they are not stored."""
+    plan = context.plan
+    scores = compute_scores(plan, stored_rationales(plan))
+    rows = read_shard(context.files, plan.preference_shard(scores_digest(scores)))
+    return pairs_by_arm(rows)
+
+
+def training_folder(context: RunContext, arm: str) -> Path:
+    """Where an arm's checkpoints, history and result are kept."""
+    return context.files.local(f"training/{arm_folder(arm)}")
+
+
+def tuned_model(context: RunContext, arm: str) -> ModelConfig:
+    """The merged model of an arm, as a model to load."""
+    path = context.files.local(f"model/{arm_folder(arm)}/merged")
+    return context.config.teacher.model_copy(update={"path": str(path), "revision": None})
+
+
+def train_step(
+    context: RunContext, arm: str, pairs: Sequence[Preference], say: Callable[[str], None]
+) -> tuple[bool, str]:
+    """Train one arm and merge its adapter; engines must be released before.
+
+    Returns whether it was found stored, and the tuned model's mark (its fingerprint). Raises
+    DataError where there is no pair to train on.
+    """
+    mark = context.plan.training_fingerprint(pairs)
+    model = Path(tuned_model(context, arm).path)
+    record = model.parent / RESULT
+    if record.exists() and json.loads(record.read_text()).get("fingerprint") == mark:
+        context.progress.finish(f"train/{arm}", rows=len(pairs), stored=True)
+        return True, mark
+    if not pairs:
+        raise DataError(
+            f"arm {arm} has no preference pair: every problem's rationales tie, or too few are "
+            "right; see the report's score table, lower preferences.min_gap or sample more"
+        )
+    _make_room(context, arm, mark)
+    started = time.monotonic()
+    base = model_path(context.config.teacher)
+    spec = context.config.training
+    if spec.seed is None:
+        spec = spec.model_copy(update={"seed": context.config.seed})
+    prompts = validation_prompts(context)
+    folder = training_folder(context, arm)
+    result = train_on_ray(base, pairs, spec, folder, validation_prompts=prompts, on_log=say)
+    merged = merge_adapter(base, result.weights, model)
+    summary = asdict(result) | {"fingerprint": mark, "arm": arm, "merged": merged}
+    if not result.full:
+        summary["merge_check"] = asdict(
+            check_merge(base, result.weights, merged, prompts[:CHECKED_PROMPTS])
+        )
+    summary["seconds"] = time.monotonic() - started
+    context.files.write(
+        f"model/{arm_folder(arm)}/{RESULT}", json.dumps(summary, indent=1, default=str).encode()
+    )
+    context.progress.finish(
+        f"train/{arm}", rows=len(pairs), tokens=result.tokens, seconds=summary["seconds"]
+    )
+    return False, mark
+
+
+def validation_prompts(context: RunContext) -> list[str]:
+    """Rendered prompts that training watches its format on: validation problems, never test ones.
+
+    A corpus without validation problems is watched on teaching problems.
+    """
+    problems = context.plan.problems["validation"] or context.plan.problems["train"]
+    wanted = max(context.config.training.guards.prompts, CHECKED_PROMPTS)
+    step = max(1, len(problems) // wanted)
+    return [context.renderer.question(p.question) for p in problems[::step][:wanted]]
+
+
+def _make_room(context: RunContext, arm: str, mark: str) -> None:
+    """Move a training with another fingerprint aside; one of this fingerprint is resumed."""
+    folder = f"training/{arm_folder(arm)}"
+    marker = f"{folder}/fingerprint"
+    files = context.files
+    if files.exists(folder):
+        same = files.exists(marker) and files.read(marker).decode() == mark
+        if not same:
+            files.move_aside(folder)
+    if files.exists(f"model/{arm_folder(arm)}"):
+        files.move_aside(f"model/{arm_folder(arm)}")
+    files.write(marker, mark.encode())
