@@ -14,8 +14,14 @@ SPECIAL = (BEGIN, END_OF_TURN, "<|start_header_id|>", "<|end_header_id|>", "<|pa
 
 def byte_tokenizer(adds_bos: bool) -> Any:
     """Bytes as tokens, Llama-3's special tokens; ``adds_bos`` as Llama-3's own tokenizer does."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
+    from tokenizers import (  # noqa: PLC0415 (heavy import)
+        Tokenizer,
+        decoders,
+        models,
+        pre_tokenizers,
+        processors,
+    )
+    from transformers import PreTrainedTokenizerFast  # noqa: PLC0415 (heavy import)
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     # "\n\n\n" as one token: a boundary inside it shows in the ids
@@ -23,7 +29,7 @@ def byte_tokenizer(adds_bos: bool) -> Any:
     words = [*alphabet, newline * 2, newline * 3]
     merges = [(newline, newline), (newline * 2, newline)]
     core = Tokenizer(models.BPE({word: i for i, word in enumerate(words)}, merges))
-    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     core.decoder = decoders.ByteLevel()
     core.add_special_tokens(list(SPECIAL))
     if adds_bos:
@@ -37,10 +43,15 @@ def byte_tokenizer(adds_bos: bool) -> Any:
 
 @pytest.fixture(scope="session")
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    return build_model(tmp_path_factory.mktemp("model"))
 
-    folder = tmp_path_factory.mktemp("model")
+
+def build_model(folder: Path) -> Path:
+    """Writes the model with its tokenizer; the same weights every time."""
+    import torch  # noqa: PLC0415 (heavy import)
+    from transformers import LlamaConfig, LlamaForCausalLM  # noqa: PLC0415 (heavy import)
+
+    torch.set_num_threads(1)
     tokenizer = byte_tokenizer(adds_bos=False)
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -88,18 +99,26 @@ def pairs() -> list[Preference]:
     return [make_pair(number) for number in range(24)]
 
 
+def make_spec(**changes: Any) -> TrainingSpec:
+    """Six steps over the 24 pairs, a checkpoint every second one."""
+    return TrainingSpec(**{**_SMALL, **changes})
+
+
+_SMALL: dict[str, Any] = {
+    "learning_rate": 5e-3,
+    "lora_r": 4,
+    "lora_alpha": 8,
+    "per_device_batch_size": 2,
+    "gradient_accumulation": 2,
+    "quantization": "none",
+    "dtype": "float32",
+    "gradient_checkpointing": False,
+    "checkpoint_steps": 2,
+    "seed": 3,
+    "guards": GuardSpec(prompts=0),
+}
+
+
 @pytest.fixture
 def spec() -> TrainingSpec:
-    return TrainingSpec(
-        learning_rate=5e-3,
-        lora_r=4,
-        lora_alpha=8,
-        per_device_batch_size=2,
-        gradient_accumulation=2,
-        quantization="none",
-        dtype="float32",
-        gradient_checkpointing=False,
-        checkpoint_steps=2,
-        seed=3,
-        guards=GuardSpec(prompts=0),
-    )
+    return make_spec()
