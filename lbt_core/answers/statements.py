@@ -110,6 +110,10 @@ def _split(tokens: Sequence[Token]) -> tuple[list[_Piece], list[str]]:
         k += 1
         if token.kind == "k" and token.val in ("begin", "end"):
             environments += 1 if token.val == "begin" else -1
+        if token.kind == "o" and token.val == "(" and not environments and (end := _remark(tokens, k)):
+            words += [t.val.lower().strip(".,;:") for t in tokens[k:end] if t.kind == "w"]
+            k = end
+            continue
         if token.kind == "o" and token.val in ("(", "[", "{", "\\{"):
             level += 1
         elif token.kind == "o" and token.val in (")", "]", "}", "\\}"):
@@ -157,6 +161,23 @@ def _split(tokens: Sequence[Token]) -> tuple[list[_Piece], list[str]]:
         else:
             pieces[-1].tokens.append(token)
     return [p for p in pieces if p.tokens], words
+
+
+def _remark(tokens: Sequence[Token], start: int) -> int:
+    """Where a bracketed remark in words ends that opened before ``start``; 0 where the bracket holds mathematics."""
+    level, worded = 1, False
+    for k in range(start, len(tokens)):
+        token = tokens[k]
+        worded = worded or token.kind == "w"
+        if token.kind == "k" and token.val == "begin":
+            return 0
+        if token.kind == "o" and token.val == "(":
+            level += 1
+        elif token.kind == "o" and token.val == ")":
+            level -= 1
+            if not level:
+                return k + 1 if worded else 0
+    return 0
 
 
 def _classify(pieces: list[_Piece], words: list[str], context: Context) -> Answer:

@@ -178,7 +178,7 @@ _SCAN = re.compile(
 _CARET_CONTROL = {"^": "^", "**": "^", "==": "=", ":=": "="}
 _TEXT_GROUP = re.compile(r"\s*\{([^{}]*)\}")
 _SUBSCRIPT = re.compile(
-    r"\s*_\s*(?:\{\s*(?:\\(?:text|mathrm|rm)\s*)?\{?\s*([A-Za-z0-9+\-,\s]*)\s*\}?\s*\}|([A-Za-z0-9]))"
+    r"\s*_\s*(?:\{\s*\\(?:text|mathrm|rm|mathit)\s*\{([A-Za-z0-9 ]*)\}\s*\}|\{\s*([A-Za-z0-9+\-,\s]*)\}|([A-Za-z0-9]))"
 )
 _TRAILING_DIGITS = re.compile(r"\d+(?![\d.])")
 
@@ -373,7 +373,7 @@ class _Scanner:
         if word in SYMPY_ONLY and nxt in "([":
             self.emit("f", word, glued)
             return
-        if word.lower() in STOP_WORDS and len(word) > 1:
+        if word.lower() in STOP_WORDS and len(word) > 1 and self.is_prose(word, glued, nxt):
             self.emit("w", word, glued)
             return
         parts = self.split(word)
@@ -401,6 +401,13 @@ class _Scanner:
             else:
                 self.emit("s", part, first)
 
+    def is_prose(self, word: str, glued: bool, nxt: str) -> bool:
+        """Whether a word of the list is meant as one: ``at`` in ``e^{at}`` is a product."""
+        if len(word) > 2 or word == "or":
+            return True
+        after_function = bool(self.out) and self.out[-1].kind == "f"
+        return not self.nesting and not glued and not after_function and (not nxt or nxt in " \n.,;:$")
+
     def split(self, word: str) -> list[str]:
         parts, k = [], 0
         while k < len(word):
@@ -422,7 +429,7 @@ class _Scanner:
         """A symbol with what follows it: a subscript, or digits glued to it in plain text."""
         if m := _SUBSCRIPT.match(self.text, self.pos):
             self.pos = m.end()
-            tail = re.sub(r"[\s,]", "", m.group(1) or m.group(2) or "")
+            tail = re.sub(r"[\s,]", "", m.group(1) or m.group(2) or m.group(3) or "")
             if tail:
                 name = f"{name}_{tail[:12]}"
         elif m := _TRAILING_DIGITS.match(self.text, self.pos):
