@@ -76,15 +76,24 @@ def question_key(question: str) -> str:
 
 
 def letters_key(question: str) -> str:
-    """Identity of a question's normalised text after renaming the letters of its formulas in order of appearance."""
+    """Identity of a question's text after renaming the letters of its formulas in order of appearance."""
+    return _letters_key(pieces(question))
+
+
+def _letters_key(parts: list[str]) -> str:
     names: dict[str, str] = {}
     out: list[str] = []
-    for piece in pieces(question):
+    for piece in parts:
         if piece.isalpha() and (len(piece) == 1 or _is_product(piece)) and piece not in {"a", "I"}:
             out.extend(names.setdefault(letter, f"#{len(names)}") for letter in piece)
         else:
             out.append(piece)
     return text_key(" ".join(out))
+
+
+def _text_keys(question: str) -> list[str]:
+    parts = pieces(question)
+    return ["q:" + text_key(" ".join(parts)), "l:" + _letters_key(parts)]
 
 
 def _is_product(piece: str) -> bool:
@@ -101,7 +110,7 @@ def _is_product(piece: str) -> bool:
 
 def duplicate_keys(problem: Problem) -> tuple[str, ...]:
     """Keys of which two duplicates share at least one: text up to letters, equation with conditions up to renaming."""
-    keys = ["q:" + question_key(problem.question), "l:" + letters_key(problem.question)]
+    keys = _text_keys(problem.question)
     if problem.ode is not None:
         key = ode_key(problem.ode, problem.ics)
         if key is not None:
@@ -111,7 +120,7 @@ def duplicate_keys(problem: Problem) -> tuple[str, ...]:
 
 def leak_keys(problem: Problem) -> tuple[str, ...]:
     """Keys of which two problems must share none to be on different sides of a split: conditions do not count."""
-    keys = ["q:" + question_key(problem.question), "l:" + letters_key(problem.question)]
+    keys = _text_keys(problem.question)
     if problem.ode is not None:
         key = ode_key(problem.ode)
         if key is not None:

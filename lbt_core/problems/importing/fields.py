@@ -59,7 +59,7 @@ SHARED_TEXT = (
     "common",
     "context",
 )
-MAPPABLE = tuple(NAMES) + ("items",)
+MAPPABLE = (*NAMES, "items")
 NO_ANSWER = frozenset(
     {
         "",
