@@ -7,7 +7,9 @@ for a dark page) become the page's own, so that one figure serves light and dark
 
 import io
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec
 from xml.etree import ElementTree
@@ -16,6 +18,8 @@ from xml.sax.saxutils import escape
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from lbt_core.reporting.wording import visible
 
 Arguments = ParamSpec("Arguments")
 
@@ -71,10 +75,20 @@ def styled(draw: Callable[Arguments, Figure | None]) -> Callable[Arguments, Figu
     return wrapper
 
 
+@contextmanager
+def _any_script() -> Iterator[None]:
+    """Labels may be in a script that the drawing font lacks: a PNG shows boxes, a browser finds a
+    font.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
 def png(figure: Figure) -> bytes:
     """A figure as PNG on white."""
     buffer = io.BytesIO()
-    with rc_context(STYLE):
+    with rc_context(STYLE), _any_script():
         figure.savefig(buffer, format="png", facecolor="white")
     return buffer.getvalue()
 
@@ -86,7 +100,7 @@ def svg(figure: Figure, name: str, description: str) -> str:
     ``name`` (letters, digits, hyphens) makes the element's ids unique in the page.
     """
     buffer = io.StringIO()
-    with rc_context({**STYLE, "svg.hashsalt": name}):
+    with rc_context({**STYLE, "svg.hashsalt": name}), _any_script():
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     text = re.sub(r"<!DOCTYPE[^>]*>", "", buffer.getvalue())
     ElementTree.register_namespace("", "http://www.w3.org/2000/svg")
@@ -105,5 +119,5 @@ def svg(figure: Figure, name: str, description: str) -> str:
     for colour, in_page in ((INK, "currentColor"), (GRID, "var(--grid)"), (BLUE, "var(--blue)")):
         text = text.replace(colour, in_page)
     start = text.index(">") + 1
-    title = f'<title id="{name}-alt">{escape(description)}</title>'
+    title = f'<title id="{name}-alt">{escape(visible(description))}</title>'
     return f"{text[:start]}{title}{text[start:]}"

@@ -58,8 +58,11 @@ def render_model_card(inputs: ReportInputs, arm: str, library: Library = "peft")
 
 def markdown(value: Any) -> str:
     """Text that is data as one line of Markdown: nothing in it is markup."""
-    text = " ".join(wording.visible(str(value)).split())
-    return re.sub(r"([\\`*_{}\[\]<>|#~$])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]<>|#~$])", r"\\\1", _one_line(str(value)))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(wording.visible(text).split())
 
 
 def _metadata(inputs: ReportInputs, arm: str, library: Library) -> ModelCardData:
@@ -67,7 +70,7 @@ def _metadata(inputs: ReportInputs, arm: str, library: Library) -> ModelCardData
     the text only.
     """
     hub = HUB_ID.fullmatch(inputs.base_model) and not Path(inputs.base_model).exists()
-    name = wording.visible(f"{inputs.run}-{arm.replace(':', '-')}")
+    name = _one_line(f"{inputs.run}-{arm.replace(':', '-')}")
     results = _eval_results(inputs, arm)
     return ModelCardData(
         base_model=inputs.base_model if hub else None,
@@ -107,7 +110,7 @@ def corpus_name(inputs: ReportInputs) -> str:
     """The corpus as the configuration names it."""
     corpus = inputs.config.get("corpus")
     source = corpus.get("source") if isinstance(corpus, dict) else None
-    return wording.visible(f"corpus {source}") if source else "the run's corpus"
+    return _one_line(f"corpus {source}") if source else "the run's corpus"
 
 
 def _context(inputs: ReportInputs, arm: str, library: Library) -> dict[str, Any]:
