@@ -1,0 +1,1 @@
+"""The built-in corpus of university problems: families that generate exercises, and the corpus made of them."""
