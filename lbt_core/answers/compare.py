@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 
 from lbt_core.answers.equations import difference, is_value, summands
-from lbt_core.answers.expr import Node, ParseError, components, has, has_op, rebuild, signs, sym, symbols
+from lbt_core.answers.expr import (
+    Node,
+    ParseError,
+    components,
+    has,
+    has_op,
+    rebuild,
+    signs,
+    sym,
+    symbols,
+)
 from lbt_core.answers.extraction import strip_dollars
 from lbt_core.answers.numbers import Names, equal_values, same_equation, same_family
 from lbt_core.answers.parser import Context
@@ -18,11 +28,15 @@ from lbt_core.rows import Problem
 Outcome = tuple[str, str, str]
 
 _PRIMED = re.compile(r"([A-Za-z])(?:_\{?\d\}?)?\s*(?:'+|\^\{?\\prime)|\\d+ot\{\s*([A-Za-z])\s*\}")
-_LEIBNIZ = re.compile(r"(?:d|\\partial)\s*(?:\^\{?\d\}?)?\s*([A-Za-z])\s*(?:\([^)]*\))?\s*\}?\s*(?:/|\{)\s*(?:d|\\partial)\s*([A-Za-z])")
+_LEIBNIZ = re.compile(
+    r"(?:d|\\partial)\s*(?:\^\{?\d\}?)?\s*([A-Za-z])\s*(?:\([^)]*\))?\s*\}?\s*(?:/|\{)\s*(?:d|\\partial)\s*([A-Za-z])"
+)
 _PARTIAL = re.compile(r"\b([uvwyz])_\{?([xyzt]{1,2})\}?")
 _CONSTANT = re.compile(r"(?:[CcKk](?:_\w+)?|[ABDE])$")
 _NUMERIC_TOLERANCE = 0.01
-_FILLERS = frozenset("the a an is are it this that of to and so therefore thus we have get answer yes, equation solution".split())
+_FILLERS = frozenset(
+    "the a an is are it this that of to and so therefore thus we have get answer yes, equation solution".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +116,11 @@ def resolve_values(answer: Answer) -> Answer:
     used: set[str] = set()
     for statement in answer.statements:
         sides = relation_sides(statement.node)
-        used |= symbols(statement.node) if sides is None else set().union(*(symbols(s) for s in sides[1:]))
+        used |= (
+            symbols(statement.node)
+            if sides is None
+            else set().union(*(symbols(s) for s in sides[1:]))
+        )
     keep = frozenset(n for n in answer.definitions if n not in used)
     return resolve(answer, keep)
 
@@ -144,7 +162,9 @@ def _same_assignments(wanted: dict[str, Node], given: Answer, case: _Case) -> bo
         if len(bare) != len(wanted) or not all(is_value(n) for n in bare):
             return False
         found = dict(zip(wanted, bare, strict=True))
-    return found.keys() == wanted.keys() and all(same_value(wanted[n], found[n], case) for n in wanted)
+    return found.keys() == wanted.keys() and all(
+        same_value(wanted[n], found[n], case) for n in wanted
+    )
 
 
 def _values(statements: Sequence[Statement]) -> list[Node]:
@@ -187,8 +207,10 @@ def same(wanted: Node, given: Node, case: _Case) -> bool:
     """Whether two statements assert the same: equations up to a factor, values as numbers or functions."""
     left, right = relation_sides(wanted), relation_sides(given)
     if left is None and wanted.op == "rel":
-        return given.op == "rel" and wanted.val == given.val and all(
-            same_value(a, b, case) for a, b in zip(wanted.args, given.args, strict=True)
+        return (
+            given.op == "rel"
+            and wanted.val == given.val
+            and all(same_value(a, b, case) for a, b in zip(wanted.args, given.args, strict=True))
         )
     if left is not None and not _solved(left):
         if right is None:
@@ -208,7 +230,12 @@ def same(wanted: Node, given: Node, case: _Case) -> bool:
 
 def _misnamed(wanted: Node, given: Node, case: _Case) -> bool:
     """Whether a left side names something else that the question also knows."""
-    return wanted.op == "sym" and given.op == "sym" and given.val in case.names.question and given.val not in ("y", "x", "f")
+    return (
+        wanted.op == "sym"
+        and given.op == "sym"
+        and given.val in case.names.question
+        and given.val not in ("y", "x", "f")
+    )
 
 
 def _solved(sides: Sequence[Node]) -> bool:
@@ -218,7 +245,11 @@ def _solved(sides: Sequence[Node]) -> bool:
         return all(a.op == "sym" for a in first.args)
     if first.op == "fn" and len(first.args) == 1 and first.args[0].op == "sym":
         return True
-    return first.op == "sym" and not any(first.val in symbols(s) for s in sides[1:]) and not any(has_op(s, "deriv") for s in sides)
+    return (
+        first.op == "sym"
+        and not any(first.val in symbols(s) for s in sides[1:])
+        and not any(has_op(s, "deriv") for s in sides)
+    )
 
 
 def _same_relation(left: Sequence[Node], right: Sequence[Node], case: _Case) -> bool:
@@ -244,10 +275,14 @@ def same_value(wanted: Node, given: Node, case: _Case) -> bool:
     if parts is not None and others is not None:
         if wanted.op == given.op == "tuple" and _interval(wanted) != _interval(given):
             return False
-        return len(parts) == len(others) and all(same_value(a, b, case) for a, b in zip(parts, others, strict=True))
+        return len(parts) == len(others) and all(
+            same_value(a, b, case) for a, b in zip(parts, others, strict=True)
+        )
     if wanted.op == "matrix" or given.op == "matrix":
-        return wanted.op == given.op and len(wanted.args) == len(given.args) and all(
-            same_value(a, b, case) for a, b in zip(wanted.args, given.args, strict=True)
+        return (
+            wanted.op == given.op
+            and len(wanted.args) == len(given.args)
+            and all(same_value(a, b, case) for a, b in zip(wanted.args, given.args, strict=True))
         )
     if wanted.op == "set" or given.op == "set" or has_op(wanted, "pm") or has_op(given, "pm"):
         return _same_multiset(_values([Statement(wanted)]), _values([Statement(given)]), case)
@@ -317,5 +352,3 @@ def _content(text: str) -> Counter[str]:
     text = re.sub(r"\\(?:text|mathrm|emph|textbf|mbox)\s*\{([^{}]*)\}", r" \1 ", text[:4000])
     words = re.findall(r"[a-z]+|\d+|[-+=^*/<>]", text.lower())
     return Counter(w for w in words if w not in _FILLERS)
-
-

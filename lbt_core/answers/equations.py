@@ -81,6 +81,8 @@ def compile_equations(ode: str, ics: tuple[tuple[int, str, str], ...], func: str
             if node.op == "deriv":
                 name, ((_, order), *_more) = node.val
                 orders[name] = max(orders.get(name, 0), order)
+            if node.op == "fn" and node.val == "DiracDelta":
+                raise ParseError("an impulse cannot be checked point by point")
             if node.op in ("at", "differential"):
                 raise ParseError(f"{node.op} in an equation")
     named = tuple(rebuild(r, _name_derivative) for r in residuals)

@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import numpy as np
+
+from lbt_core.answers.compare import by_reference
 from lbt_core.answers.equations import Equations, compile_equations
 from lbt_core.answers.expr import Node, ParseError, components, has_op, signs, substitute, symbols
-from lbt_core.answers.extraction import extract, strip_dollars
+from lbt_core.answers.extraction import Extraction, extract, strip_dollars
 from lbt_core.answers.implicit import check_implicit
 from lbt_core.answers.parser import EMPTY
+from lbt_core.answers.question import read_ode
 from lbt_core.answers.solutions import Check, check_explicit
-from lbt_core.answers.statements import Answer, read_answer, relation_sides, resolve
+from lbt_core.answers.statements import Answer, Statement, read_answer, relation_sides, resolve
 from lbt_core.rows import Problem
 
 
@@ -38,10 +42,15 @@ def grade(problem: Problem, text: str) -> Grade:
     Never raises on any text. It has no time limit of its own: text from models goes through ``GradePool``.
     """
     start = time.perf_counter()
-    answer: str | None = None
+    found = grade_extraction(problem, extract(text))
+    return replace(found, seconds=time.perf_counter() - start)
+
+
+def grade_extraction(problem: Problem, extraction: Extraction) -> Grade:
+    """As ``grade``, from an extraction that was already made."""
+    start = time.perf_counter()
+    answer = extraction.answer
     try:
-        extraction = extract(text)
-        answer = extraction.answer
         if answer is None:
             outcome = ("unparsable", "extract", extraction.reason)
         else:
@@ -50,7 +59,9 @@ def grade(problem: Problem, text: str) -> Grade:
         outcome = ("unparsable", "parse", str(error))
     except RecursionError:
         outcome = ("unparsable", "parse", "nested too deep")
-    except (ArithmeticError, ValueError, MemoryError) as error:
+    except MemoryError:
+        outcome = ("undecided", "memory", "memory limit")
+    except (ArithmeticError, ValueError, TypeError, np.linalg.LinAlgError) as error:
         outcome = ("undecided", "error", f"{type(error).__name__}: {error}"[:200])
     return Grade(outcome[0], outcome[1], answer, time.perf_counter() - start, outcome[2])
 
@@ -83,9 +94,34 @@ def judge_answer(problem: Problem, answer: str) -> Outcome:
     equations = equations_of(problem)
     if equations is not None:
         return by_equations(problem, equations, answer)
-    from lbt_core.answers.compare import by_reference  # noqa: PLC0415 - compare builds on this module
-
+    read = _from_question(problem.question, problem.answer, problem.kind)
+    if read is not None:
+        outcome = by_equations(*read, answer)
+        if outcome[0] == "correct":
+            return outcome
     return by_reference(problem, answer)
+
+
+@lru_cache(maxsize=4096)
+def _from_question(question: str, reference: str, kind: str) -> tuple[Problem, Equations] | None:
+    """The equation read out of the question, where the printed answer is proven to solve it and nothing else is asked."""
+    if kind == "numeric":
+        return None
+    found = read_ode(question, reference)
+    if found is None:
+        return None
+    problem = Problem(
+        "", question, reference, kind=found.kind, ode=found.ode, ics=found.ics, func=found.func
+    )
+    if prove(problem).verdict != "correct":
+        return None
+    equations = equations_of(problem)
+    if equations is None:
+        return None
+    read = read_answer(strip_dollars(reference), equations.context)
+    if len(read.statements) != len(equations.unknowns) or read.failed:
+        return None
+    return problem, equations
 
 
 def equations_of(problem: Problem) -> Equations | None:
@@ -128,10 +164,14 @@ def _euler(read: Answer) -> Answer | None:
 
 def _without_notes(read: Answer, equations: Equations) -> Answer:
     """Statements that only remark something dropped: values at a point (``y_0 = y(0)``), counts of constants."""
-    kept = []
+    kept: list[Statement] = []
+    at_point = False
     for statement in read.statements:
         node = statement.node
         if has_op(node, "at"):
+            at_point = True
+            continue
+        if at_point and kept and node.op == "num":
             continue
         if node.op == "num" and any(w.startswith("constant") for w in statement.units):
             continue
@@ -208,6 +248,12 @@ def _verdict(
     if not check.solves or not check.fits:
         return "incorrect", method, check.detail
     if reference:
+        if (
+            problem.kind in ("general", "system")
+            and not equations.conditions
+            and check.rank < equations.order
+        ):
+            return "incorrect", method, f"{check.rank} of {equations.order} constants"
         return "correct", method, check.detail
     if check.rank < needed:
         return "incorrect", method, f"{check.rank} of {needed} constants"

@@ -44,7 +44,11 @@ def _evaluate(node: Node, env: Mapping[str, Series], backend: Backend) -> Array:
 
 
 def equal_values(
-    a: Node, b: Node, names: Names, tolerance: float = 0.0, factors: tuple[float, float] = (1.0, 1.0)
+    a: Node,
+    b: Node,
+    names: Names,
+    tolerance: float = 0.0,
+    factors: tuple[float, float] = (1.0, 1.0),
 ) -> bool:
     """Whether two expressions agree as functions of their symbols, or two numbers within a relative tolerance.
 
@@ -60,7 +64,9 @@ def equal_values(
         x, y = _evaluate(a, env, DOUBLES), _evaluate(b, env, DOUBLES)
         if tolerance:
             x, y = x * factors[0], y * factors[1]
-            return bool(np.all(np.isfinite(x)) and np.all(np.abs(x - y) <= tolerance * np.abs(x) + 1e-12))
+            return bool(
+                np.all(np.isfinite(x)) and np.all(np.abs(x - y) <= tolerance * np.abs(x) + 1e-12)
+            )
         if not free:
             if np.all(np.isinf(x.real)) and np.all(np.isinf(y.real)):
                 return bool(np.all(np.sign(x.real) == np.sign(y.real)))
@@ -125,7 +131,11 @@ def _same_curves(a: Node, b: Node, names: Names) -> bool:
     Only for one constant on each side that both equations are linear in, so that it drops out of the gradients.
     """
     variables = sorted((symbols(a) | symbols(b)) - names.constants - _constants_of(b, names))
-    if len(variables) != 2 or not _constants_of(b, names) or not symbols(b) - _constants_of(b, names):
+    if (
+        len(variables) != 2
+        or not _constants_of(b, names)
+        or not symbols(b) - _constants_of(b, names)
+    ):
         return False
     env = _points(sorted(symbols(a) | symbols(b)), False)
 
@@ -143,7 +153,9 @@ def _same_curves(a: Node, b: Node, names: Names) -> bool:
         (ax, ay), (bx, by) = gradient(a), gradient(b)
         cross = np.abs(ax * by - ay * bx)
         scale = np.abs(ax * by) + np.abs(ay * bx)
-        return bool(np.all(np.isfinite(scale)) and np.all(scale > 0) and np.all(cross <= 1e-6 * scale))
+        return bool(
+            np.all(np.isfinite(scale)) and np.all(scale > 0) and np.all(cross <= 1e-6 * scale)
+        )
 
 
 def _constants_of(node: Node, names: Names) -> set[str]:
@@ -161,7 +173,13 @@ def same_family(a: Node, b: Node, names: Names) -> bool:
     return _fits(a, own, b, other, variables) and _fits(b, other, a, own, variables)
 
 
-def _fits(target: Node, given: Sequence[str], model: Node, unknown: Sequence[str], variables: Sequence[str]) -> bool:
+def _fits(
+    target: Node,
+    given: Sequence[str],
+    model: Node,
+    unknown: Sequence[str],
+    variables: Sequence[str],
+) -> bool:
     """Whether random members of the target family are members of the model family."""
     count = 10 + 2 * len(unknown)
     rng = np.random.default_rng(5)
@@ -179,13 +197,19 @@ def _fits(target: Node, given: Sequence[str], model: Node, unknown: Sequence[str
     return True
 
 
-def _newton(model: Node, unknown: Sequence[str], env: Mapping[str, Series], wanted: Array, rng: Any) -> bool:
+def _newton(
+    model: Node, unknown: Sequence[str], env: Mapping[str, Series], wanted: Array, rng: Any
+) -> bool:
     """Damped Gauss-Newton for the model's constants from one random start; whether the fit is exact."""
     count = len(wanted)
     values = rng.uniform(0.3, 1.5, len(unknown)) + 1j * rng.uniform(-0.4, 0.4, len(unknown))
 
     def at(point: Array) -> Array:
-        return _evaluate(model, {**env, **{n: [np.full(count, v)] for n, v in zip(unknown, point, strict=True)}}, DOUBLES)
+        return _evaluate(
+            model,
+            {**env, **{n: [np.full(count, v)] for n, v in zip(unknown, point, strict=True)}},
+            DOUBLES,
+        )
 
     residual = at(values) - wanted
     for _ in range(_STEPS):

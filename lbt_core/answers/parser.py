@@ -22,6 +22,7 @@ _ENVIRONMENTS = {
     "psmallmatrix",
     "bsmallmatrix",
 }
+_FUNCTION_NAMES = {"f", "g", "h", "F", "G", "Q", "q", "phi", "psi"}
 _STEPS = {"u", "H", "U", "theta", "Theta", "sigma"}
 
 

@@ -130,7 +130,7 @@ def judge(terms: Sequence[Array], sizes: Any, backend: Backend) -> Judged:
         scale = scale + backend.magnitude(term)
     with np.errstate(all="ignore"):
         residual = backend.magnitude(total)
-        finite = backend.finite(total) & np.isfinite(scale)
+        finite = backend.finite(total) & np.isfinite(scale) & np.isfinite(sizes)
         bound = np.maximum(scale, sizes)
         if backend.exact:
             zero = finite & (residual <= EXACT * bound)

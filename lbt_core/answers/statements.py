@@ -110,7 +110,12 @@ def _split(tokens: Sequence[Token]) -> tuple[list[_Piece], list[str]]:
         k += 1
         if token.kind == "k" and token.val in ("begin", "end"):
             environments += 1 if token.val == "begin" else -1
-        if token.kind == "o" and token.val == "(" and not environments and (end := _remark(tokens, k)):
+        if (
+            token.kind == "o"
+            and token.val == "("
+            and not environments
+            and (end := _remark(tokens, k))
+        ):
             words += [t.val.lower().strip(".,;:") for t in tokens[k:end] if t.kind == "w"]
             k = end
             continue
@@ -161,6 +166,11 @@ def _split(tokens: Sequence[Token]) -> tuple[list[_Piece], list[str]]:
         else:
             pieces[-1].tokens.append(token)
     return [p for p in pieces if p.tokens], words
+
+
+def pieces_of(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Tokens cut at commas, line ends and words outside of brackets: what may be statements."""
+    return [piece.tokens for piece in _split(tokens)[0]]
 
 
 def _remark(tokens: Sequence[Token], start: int) -> int:

@@ -406,7 +406,9 @@ class _Scanner:
         if len(word) > 2 or word == "or":
             return True
         after_function = bool(self.out) and self.out[-1].kind == "f"
-        return not self.nesting and not glued and not after_function and (not nxt or nxt in " \n.,;:$")
+        return (
+            not self.nesting and not glued and not after_function and (not nxt or nxt in " \n.,;:$")
+        )
 
     def split(self, word: str) -> list[str]:
         parts, k = [], 0

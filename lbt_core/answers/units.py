@@ -21,7 +21,11 @@ _TABLE = {
     "temperature": {"c": 1, "celsius": 1, "degrees celsius": 1, "f": 2, "fahrenheit": 2, "k": 3, "kelvin": 3},
     "share": {"percent": 0.01, "%": 0.01},
 }  # fmt: skip
-_UNITS = {name: (dimension, float(factor)) for dimension, names in _TABLE.items() for name, factor in names.items()}
+_UNITS = {
+    name: (dimension, float(factor))
+    for dimension, names in _TABLE.items()
+    for name, factor in names.items()
+}
 _TEXT = re.compile(r"\\(?:text|mathrm|mbox|textrm|rm|operatorname|unit)\s*\{([^{}]*)\}")
 _TRAILING = re.compile(r"^(?P<value>.*[\d)}!eπ])\s*(?P<unit>[A-Za-z%][A-Za-z%/ ]*?)\s*\.?$", re.S)
 
@@ -37,7 +41,13 @@ def unit_of(phrase: str) -> tuple[str, float] | None:
 
 def split_unit(text: str) -> tuple[str, tuple[str, float] | None]:
     """A numeric answer without its trailing unit, and the unit where it is known."""
-    plain = _TEXT.sub(lambda m: f" {m.group(1)} ", text).replace("$", " ").replace("~", " ").replace("\\,", " ").replace("\\ ", " ")
+    plain = (
+        _TEXT.sub(lambda m: f" {m.group(1)} ", text)
+        .replace("$", " ")
+        .replace("~", " ")
+        .replace("\\,", " ")
+        .replace("\\ ", " ")
+    )
     plain = plain.replace("\\%", "%").replace("°", " degrees").replace("\\unitfrac", "")
     match = _TRAILING.match(plain.strip())
     if not match:
