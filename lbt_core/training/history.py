@@ -21,11 +21,11 @@ def history_rows(log_history: Iterable[Mapping[str, Any]]) -> list[HistoryRow]:
     """What the trainer logged, one row a step: what was logged apart at one step is joined.
 
     A row holds ``step`` and whichever of these was logged there: loss, grad_norm, learning_rate,
-    planned_steps, rewards/chosen, rewards/rejected, rewards/margins, rewards/accuracies,
-    logps/chosen and logps/rejected (sums over a completion, in nats), chosen_drop (how far the chosen texts'
-    log-probability is below the reference's, nats per token), batch_digest (identity of the step's
-    batch on the first worker), format_rate (fraction), kl (mean exact KL divergence to the
-    reference per token of the model's own greedy answers, in nats).
+    planned_steps, rewards/chosen, rewards/rejected, rewards/margins, rewards/accuracies;
+    logps/chosen and logps/rejected, sums over a completion in nats; chosen_drop, how far the chosen
+    texts' log-probability is below the reference's in nats per token; batch_digest, the identity of
+    the step's batch on the first worker; format_rate, a fraction; kl, the exact KL divergence to
+    the reference in nats, averaged over the tokens of the model's own greedy answers.
     """
     rows: dict[int, HistoryRow] = {}
     for entry in log_history:

@@ -12,8 +12,9 @@ from lbt_core.training.dpo import load_tokenizer, model_folder
 # Everything of a model folder that is neither weights nor configuration.
 _TEXT_FILES = ("tokenizer*", "special_tokens_map.json", "chat_template*", "vocab*", "merges.txt")
 
-# Rounding the merged weights to bfloat16 moves a logit by about this much.
-TIE = 0.25
+# Rounding weights to bfloat16 changes each by up to 0.4 %, and logits by about that share of their
+# spread; ten times as much is still a near tie.
+TIE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class Difference:
     """A prompt that the merged model answers otherwise than the adapter.
 
     ``position`` is the first differing token of the answer, ``margin`` by how much the adapter's
-    choice there led its runner-up, in logits: below TIE it is a matter of rounding.
+    choice there led its runner-up, in standard deviations of the logits at that token: below TIE it
+    is a matter of rounding.
     """
 
     prompt: int
@@ -108,7 +110,10 @@ def check_merge(
 def _greedy(
     model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens: int
 ) -> list[tuple[list[int], list[float]]]:
-    """For each prompt the answer's token ids, and each one's lead over its runner-up in logits."""
+    """For each prompt the answer's token ids, and each one's lead over its runner-up.
+
+    The lead is in standard deviations of the logits at that token.
+    """
     import torch  # noqa: PLC0415 (heavy import, only where used)
 
     if torch.cuda.is_available():
@@ -130,7 +135,10 @@ def _greedy(
             output_logits=True,
             return_dict_in_generate=True,
         )
-        leads = [torch.topk(step[0].float(), 2).values for step in made.logits]
+        leads = []
+        for (logits,) in made.logits:
+            best, second = torch.topk(logits.float(), 2).values
+            leads.append(float((best - second) / logits.float().std()))
         tokens: list[int] = made.sequences[0, ids.shape[1] :].tolist()
-        answers.append((tokens, [float(top[0] - top[1]) for top in leads]))
+        answers.append((tokens, leads))
     return answers

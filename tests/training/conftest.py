@@ -1,5 +1,6 @@
 """A random two-layer Llama with a byte tokenizer, and pairs to train it on."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from lbt_core.prompts import BEGIN, END_OF_TURN, card_chat, final_answer_block, question_prompt
 from lbt_core.rows import Preference
+from lbt_core.training.data import encode_pairs
 from lbt_core.training.spec import GuardSpec, TrainingSpec
 
 SPECIAL = (BEGIN, END_OF_TURN, "<|start_header_id|>", "<|end_header_id|>", "<|pad|>")
@@ -94,9 +96,39 @@ def make_pair(number: int, chosen: str | None = None) -> Preference:
     )
 
 
-@pytest.fixture
-def pairs() -> list[Preference]:
+@pytest.fixture(scope="session")
+def all_pairs() -> list[Preference]:
     return [make_pair(number) for number in range(24)]
+
+
+@pytest.fixture
+def pairs(all_pairs: list[Preference]) -> list[Preference]:
+    return list(all_pairs)
+
+
+@pytest.fixture(scope="session")
+def fluent_dir(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model after it has learnt one well-formed answer by heart."""
+    import torch  # noqa: PLC0415 (heavy import)
+    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 (heavy import)
+
+    folder = tmp_path_factory.mktemp("fluent")
+    shutil.copytree(model_dir, folder, dirs_exist_ok=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    pair = make_pair(1, chosen="[[Final Answer]]:\n$2$")
+    (row,) = encode_pairs(tokenizer, [pair], 2048).rows
+    ids = torch.tensor([row["prompt_ids"] + row["chosen_ids"]])
+    labels = ids.clone()
+    labels[0, : len(row["prompt_ids"])] = -100
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(60):
+        loss = model(input_ids=ids, labels=labels).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.save_pretrained(folder)
+    return folder
 
 
 def make_spec(**changes: Any) -> TrainingSpec:
