@@ -97,6 +97,20 @@ class GradePool:
             _end(worker)
         self._workers = []
 
+    def warm_up(self) -> None:
+        """Starts all workers and waits until they are ready (grading starts them by itself, as many as it needs)."""
+        with self._lock, selectors.DefaultSelector() as selector:
+            for worker in self._workers:
+                selector.register(worker.process.stdout, selectors.EVENT_READ, worker)  # type: ignore[arg-type]
+            while len(self._workers) < self.size:
+                self._start(selector)
+            while not all(w.ready for w in self._workers):
+                for key, _ in selector.select(timeout=1.0):
+                    self._read(key.data, [], deque(), selector)
+                self._end_late(self.time_limit, [], deque(), selector)
+                while len(self._workers) < self.size:
+                    self._start(selector)
+
     def grade_many(
         self, items: Sequence[tuple[Problem, str]], time_limit: float | None = None
     ) -> list[Grade]:

@@ -1,0 +1,78 @@
+"""``lbt grade``: verdicts for a file of answers, and how they compare with its labels."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lbt_core.answers import Grade, GradePool
+from lbt_core.answers.labelled import Pair, read_pairs, summarise
+from lbt_core.errors import UserError
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command("grade")(grade_command)
+
+
+def grade_command(
+    file: Path = typer.Argument(..., help="JSON lines: id, question, reference, candidate, and optionally ode, ics, func, kind, label."),
+    out: Path | None = typer.Option(None, "--out", help="Write the verdicts there instead of to stdout."),
+    workers: int = typer.Option(0, "--workers", min=0, help="Worker processes; 0 takes one for each CPU."),
+    time_limit: float = typer.Option(2.0, "--time-limit", min=0.05, help="Seconds for one answer; longer is undecided."),
+    memory_mb: int = typer.Option(1024, "--memory-mb", min=64, help="Memory of a worker."),
+    cache: bool = typer.Option(True, "--cache/--no-cache", help="Grade equal answers to a problem once."),
+    as_json: bool = typer.Option(False, "--json", help="End stdout with one JSON object: the summary."),
+) -> None:
+    """Grade answers: one verdict a line, and confusion counts by category where labels are given."""
+    pairs = read_pairs(file)
+    if not pairs:
+        raise UserError(f"{file} holds no answers.")
+    with GradePool(workers or None, time_limit, memory_mb, cache_size=20_000 if cache else 0) as pool:
+        pool.warm_up()
+        start = time.perf_counter()
+        grades = pool.grade_many([(p.problem, p.candidate) for p in pairs])
+        summary = summarise(pairs, grades, time.perf_counter() - start, pool.size)
+    if out is None:
+        _write(pairs, grades, sys.stdout)
+    else:
+        try:
+            with out.open("w", encoding="utf-8") as stream:
+                _write(pairs, grades, stream)
+        except OSError as error:
+            raise UserError(f"Cannot write {out}: {error.strerror}.") from None
+    _show(summary, Console(stderr=as_json or out is None))
+    if as_json:
+        print(json.dumps(summary))
+
+
+def _write(pairs: Sequence[Pair], grades: Sequence[Grade], stream: TextIO) -> None:
+    for pair, grade in zip(pairs, grades, strict=True):
+        record: dict[str, Any] = {
+            "id": pair.id, "verdict": grade.verdict, "method": grade.method, "answer": grade.answer, "detail": grade.detail,
+            "seconds": round(grade.seconds, 5),
+        }  # fmt: skip
+        if pair.label is not None:
+            record["label"] = pair.label
+        stream.write(json.dumps(record) + "\n")
+
+
+def _show(summary: dict[str, Any], console: Console) -> None:
+    """The counts as a table for people."""
+    if summary["labelled"]:
+        table = Table("category", "right", "false accepts", "false rejects")
+        for name, row in summary["categories"].items():
+            table.add_row(name, *(str(row[k]) if row[k] else "-" for k in ("right", "false_accepts", "false_rejects")))
+        console.print(table)
+        console.print(
+            f"{summary['labelled']} labelled answers: accuracy {summary['accuracy']:.4f}, {summary['false_accepts']} false accepts, "
+            f"{summary['false_rejects']} false rejects"
+        )
+    verdicts = ", ".join(f"{count} {name}" for name, count in summary["verdicts"].items())
+    console.print(f"{summary['answers']} answers: {verdicts}; {summary['checks_per_s_core']} a second and core, 99 % within {summary['p99_s']} s")
