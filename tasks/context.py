@@ -28,8 +28,8 @@ class RunContext:
     progress: Progress
     grading: GradingPool
     keep_warm: bool
-    resumed: int = 0
     warnings: list[str] = field(default_factory=list)
+    last_engines: dict[str, EngineStats] = field(default_factory=dict)
     _pool: EnginePool | None = None
 
     @property

@@ -17,7 +17,7 @@ class GradingActor:
 
     def __init__(self, config: GradingConfig) -> None:
         self._pool = GradePool(
-            workers=1, time_limit=config.time_limit_s, memory_mib=config.memory_mib
+            workers=1, time_limit=config.time_limit_s, memory_mb=config.memory_mib
         )
 
     def ready(self) -> bool:

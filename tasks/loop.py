@@ -55,14 +55,15 @@ def run_jobs(jobs: Iterable[Job], in_flight: int) -> tuple[list[ShardSummary], l
             running += 1
         job, future = ended.get()
         running -= 1
-        if future.state.is_completed():
-            summaries.append(future.result())
+        outcome = future.result(raise_on_failure=False)
+        if isinstance(outcome, ShardSummary):
+            summaries.append(outcome)
             try:
                 waiting.extendleft(reversed(job.then()))
             except OSError as error:
                 failures.append(Failure(job.name, str(error)))
         else:
-            reason = _reason(future)
+            reason = f"{type(outcome).__name__}: {outcome}"
             _log.error("%s failed: %s", job.name, reason)
             failures.append(Failure(job.name, reason))
     return summaries, failures
@@ -72,13 +73,6 @@ def _announce(
     ended: queue.SimpleQueue[tuple[Job, PrefectFuture[Any]]], job: Job, future: PrefectFuture[Any]
 ) -> None:
     ended.put((job, future))
-
-
-def _reason(future: PrefectFuture[Any]) -> str:
-    outcome = future.result(raise_on_failure=False)
-    if isinstance(outcome, BaseException):
-        return f"{type(outcome).__name__}: {outcome}"
-    return str(future.state.message or future.state.name)
 
 
 def describe_failures(failures: list[Failure], shown: int = 3) -> str:

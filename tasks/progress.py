@@ -82,8 +82,13 @@ class Progress:
             return list(self._stages.values())
 
     def seconds_left(self) -> float | None:
-        """Time left of the planned shards, from the mean time of those done; None before any."""
-        stages = self.stages()
+        """Time left of the planned shards, from the mean time of those done; None before any.
+
+        Only stages that generate count: the others take no time to speak of, or are trainings.
+        """
+        stages = [
+            s for s in self.stages() if not s.stage.startswith(("prepare", "prefer", "train"))
+        ]
         worked = [s for s in stages if s.done > s.stored]
         if not worked:
             return None

@@ -1,0 +1,50 @@
+"""Progress bars of a run in the terminal."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from lbt_core.generation import EngineStats
+from tasks.progress import Progress, format_seconds
+from tasks.publishing import terminal_listeners
+
+
+@contextlib.contextmanager
+def display(console: Console, bars: bool) -> Iterator[None]:
+    """A bar per stage with tokens per second and time left, on a terminal; nothing elsewhere."""
+    if not bars:
+        yield
+        return
+    columns = (
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[info]}"),
+        TimeElapsedColumn(),
+    )
+    with Bars(*columns, console=console) as view:
+        tasks: dict[str, TaskID] = {}
+
+        def show(progress: Progress, _: Mapping[str, EngineStats], rate: float) -> None:
+            left = progress.seconds_left()
+            for stage in progress.stages():
+                if not stage.planned:
+                    continue
+                if stage.stage not in tasks:
+                    tasks[stage.stage] = view.add_task(stage.stage, total=stage.planned, info="")
+                busy = 0 < stage.done < stage.planned
+                info = f"{rate:,.0f} tokens/s" if busy else ""
+                if busy and left:
+                    info += f" · {format_seconds(left)} left"
+                view.update(
+                    tasks[stage.stage], completed=stage.done, total=stage.planned, info=info
+                )
+
+        terminal_listeners.append(show)
+        try:
+            yield
+        finally:
+            terminal_listeners.remove(show)

@@ -1,0 +1,140 @@
+"""``lbt run``: the whole pipeline, needing nothing running."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+from rich.console import Console
+
+from lbt_core.config import RunConfig, load_config
+from lbt_core.errors import UserError
+from lbt_core.plan import model_path
+from lbt_core.stages import Stage
+from lbt_core.store import Files
+from lbt_core.store.lock import RunLocked, is_alive, read_owner
+from lbt_core.store.run_store import require_writable
+
+Store = Annotated[str, typer.Option(help="Folder or URI that holds the runs.")]
+Profile = Annotated[str, typer.Option(help="Profile (see `lbt profiles`) or a YAML file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override a setting: section.field=value. May be repeated."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def run(
+    profile: Profile = "demo",
+    store: Store = "runs",
+    run: Annotated[str, typer.Option(help="Name of the run in the store.")] = "demo",
+    overrides: Overrides = None,
+    discard_from: Annotated[
+        str | None, typer.Option(help="Move outputs of this stage and later ones aside first.")
+    ] = None,
+    verbose: Annotated[bool, typer.Option(help="Log lines instead of progress bars.")] = False,
+) -> None:
+    """Run the pipeline, or what is owed of it. The last line of stdout is the result as JSON.
+
+    Starts a local Prefect server and Ray and stops them after; joins those that PREFECT_API_URL
+    and RAY_ADDRESS name.
+    """
+    config = load_config(profile, overrides or ())
+    stage = _stage(discard_from)
+    uri = f"{store.rstrip('/')}/{run}"
+    preflight(uri, config)
+    console = Console(stderr=True)
+    figures = execute(uri, profile, store, run, tuple(overrides or ()), stage, console, verbose)
+    if figures["resumed_shards"] and figures.get("nothing_to_do"):
+        console.print(f"Run {run} was finished already: nothing to do.")
+    print(json.dumps(figures))
+
+
+def preflight(uri: str, config: RunConfig) -> None:
+    """Refuse what can be known to be wrong before anything starts. Raises UserError."""
+    for model in (config.teacher, *config.student_models()):
+        path = model_path(model)
+        folder = Path(path).expanduser()
+        is_hub_id = path.count("/") == 1 and not path.startswith((".", "/", "~"))
+        if not is_hub_id and not (folder / "config.json").is_file():
+            raise UserError(
+                f"teacher.path or students: {path} is no model folder (it has no config.json); "
+                "give a folder, a hub id such as meta-llama/Meta-Llama-3-8B-Instruct, or embedded"
+            )
+    files = Files(uri)
+    owner = read_owner(files)
+    if owner is not None and is_alive(owner):
+        raise RunLocked(
+            f"{uri} is in use by {owner.describe()}; wait for it, stop it, or give this run "
+            "another name with --run"
+        )
+    require_writable(uri)
+
+
+def execute(
+    uri: str,
+    profile: str,
+    store: str,
+    run: str,
+    overrides: tuple[str, ...],
+    discard_from: Stage | None,
+    console: Console,
+    verbose: bool,
+) -> dict[str, Any]:
+    """Run the flow with its services and a terminal display. Exits with 1 where it failed."""
+    from flows.local import services  # noqa: PLC0415 - heavy
+
+    bars = console.is_terminal and not verbose
+    home = Path(store) / ".prefect" if Files(store).is_local else Path.home() / ".lbt"
+    with console.status("Starting Prefect and Ray …") if bars else _announce(console):
+        stack = services(home.resolve(), "WARNING" if bars else "INFO")
+        stack.__enter__()
+    try:
+        # only now: Prefect reads its settings when it is imported
+        from flows.cli.display import display  # noqa: PLC0415
+        from flows.pipeline import pipeline  # noqa: PLC0415
+
+        with display(console, bars):
+            state = pipeline(profile, store, run, overrides, discard_from, return_state=True)
+    finally:
+        stack.__exit__(*sys.exc_info())
+    if not state.is_completed():
+        console.print(
+            f"[red]Run {run} is not finished.[/red] {state.message}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        console.print(
+            "The same command goes on where this one ended.", highlight=False, soft_wrap=True
+        )
+        raise typer.Exit(1)
+    figures: dict[str, Any] = state.result()
+    return figures
+
+
+class _announce:
+    """One line instead of a spinner where stderr is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __enter__(self) -> None:
+        self._console.print("Starting Prefect and Ray …", highlight=False, soft_wrap=True)
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def _stage(name: str | None) -> Stage | None:
+    if name is None:
+        return None
+    stages = get_args(Stage)
+    if name not in stages:
+        raise UserError(f"--discard-from {name}: no such stage; stages: {', '.join(stages)}")
+    stage: Stage = name  # type: ignore[assignment]
+    return stage

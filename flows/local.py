@@ -1,0 +1,118 @@
+"""A Prefect server and a Ray cluster for one command, where none is given; ended with it."""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import ray
+
+from lbt_core.config import read_environment
+from lbt_core.errors import UserError
+
+START_TIMEOUT_S = 90.0
+QUIET = {
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
+
+
+@contextlib.contextmanager
+def services(home: Path, log_level: str) -> Iterator[None]:
+    """Prefect and Ray for the length of the block: joined where their addresses are set in the
+    environment, else started here and stopped after. ``home`` keeps the server's database and log.
+    Enter it before anything imports Prefect.
+
+    Raises UserError where a server or cluster cannot be reached or started.
+    """
+    environment = read_environment()
+    with contextlib.ExitStack() as stack:
+        url = environment.prefect_api_url or stack.enter_context(prefect_server(home))
+        # Prefect reads these when it is imported, and all of its threads go by them
+        os.environ |= QUIET | {"PREFECT_API_URL": url, "PREFECT_LOGGING_LEVEL": log_level}
+        stack.enter_context(ray_cluster(environment.ray_address, environment.cpus))
+        yield
+
+
+@contextlib.contextmanager
+def ray_cluster(address: str | None, cpus: int) -> Iterator[None]:
+    """A connected Ray: the running cluster at ``address``, or a local one with ``cpus`` CPUs."""
+    if ray.is_initialized():
+        yield
+        return
+    try:
+        if address:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        else:
+            ray.init(
+                num_cpus=cpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise UserError(f"Ray at {address or 'this machine'}: {error}") from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+@contextlib.contextmanager
+def prefect_server(home: Path) -> Iterator[str]:
+    """A Prefect server on a free loopback port; yields its API's URL."""
+    home.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    log = home / "server.log"
+    with open(log, "ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows.server_process", str(port)],
+            env=os.environ | QUIET | {"PREFECT_HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait_healthy(f"{url}/health", process, log)
+        yield url
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _wait_healthy(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise UserError(f"the Prefect server ended with status {process.returncode}; see {log}")
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise UserError(f"the Prefect server was not ready in {START_TIMEOUT_S:.0f} s; see {log}")
+
+
+def free_port() -> int:
+    """A TCP port on loopback that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

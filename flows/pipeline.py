@@ -1,0 +1,141 @@
+"""The whole run: prepare, sample, examine, prefer, train, evaluate, report.
+
+Prefect decides when, Ray decides where, Parquet decides what is done: running this again does only
+what is owed. Each stage is a flow of its own too (``flows.stages``).
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.local import ray_cluster
+from lbt_core.config import RunConfig, load_config, read_environment
+from lbt_core.errors import DataError, UserError
+from lbt_core.stages import STAGES, Stage
+from lbt_core.store import Files, RunStore, run_lock
+from lbt_core.store.run_store import require_writable
+from lbt_core.summary import run_summary
+from tasks.context import RunContext, open_run
+from tasks.dispatch import ActorLost
+from tasks.publishing import Publisher, publish_result
+from tasks.reporting import report_step
+from tasks.steps import Owed, evaluate_step, generate_step, prepare_step
+from tasks.tuning import prefer_step, stored_pairs, train_step, tuned_model
+
+RUNNER = ThreadPoolTaskRunner(max_workers=256)
+
+
+@flow(name="lbt", flow_run_name="{run}", task_runner=RUNNER, persist_result=False)
+def pipeline(
+    profile: str = "demo",
+    store: str = "runs",
+    run: str = "demo",
+    overrides: tuple[str, ...] = (),
+    discard_from: Stage | None = None,
+) -> State[Any]:
+    """Run every stage, from problems to a report; what is stored already is kept.
+
+    Args:
+        profile: Built-in profile, or the path of a YAML file.
+        store: Folder or URI that holds the runs.
+        run: Name of the run in the store.
+        overrides: ``section.field=value`` settings on top of the profile.
+        discard_from: Move the outputs of this stage and all later ones aside first.
+    """
+    try:
+        config = load_config(profile, overrides)
+        return work_on(f"{store}/{run}", config, STAGES, discard_from)
+    except UserError as error:
+        return Failed(message=str(error))
+
+
+def work_on(
+    uri: str, config: RunConfig | None, stages: Sequence[Stage], discard_from: Stage | None = None
+) -> State[Any]:
+    """Do the given stages of a run inside a flow, with the run's lock held.
+
+    ``config`` is None to use the run's own. Returns ``Failed`` naming what is owed and why, or
+    ``Completed`` with the run's figures. Raises UserError.
+    """
+    started = time.monotonic()
+    require_writable(uri)
+    environment = read_environment()
+    label = f"flow run {flow_run.get_name() or 'of a script'}"
+    with run_lock(Files(uri), label), ray_cluster(environment.ray_address, environment.cpus):
+        opened = config if config is not None else RunStore.open(uri).config
+        run_store = RunStore.start(uri, opened, discard_from)
+        keep_warm = environment.ray_address is not None
+        with open_run(run_store, keep_warm=keep_warm) as context, Publisher(context).reporting():
+            try:
+                figures = _do(context, stages, started)
+            except Owed as owed:
+                return Failed(message=f"{owed}. Retry, or run again, does just these.")
+            except (ActorLost, DataError, OSError) as error:
+                return Failed(message=f"{type(error).__name__}: {error}")
+    return Completed(message=_headline(figures), data=figures)
+
+
+def _do(context: RunContext, stages: Sequence[Stage], started: float) -> dict[str, Any]:
+    """The stages in order. Raises Owed, DataError, OSError, ActorLost."""
+    logger = get_run_logger()
+    resumed = 0
+    if "prepare" in stages:
+        prepared = prepare_step(context)
+        resumed += sum(s.stored for s in prepared)
+        problems = context.plan.problems
+        logger.info("problems: %s", ", ".join(f"{len(v):,} {k}" for k, v in problems.items()))
+    if {"sample", "examine", "evaluate"} & set(stages):
+        resumed += sum(s.stored for s in generate_step(context, stages))
+    if "prefer" in stages:
+        resumed += sum(s.stored for s in prefer_step(context))
+    pairs = stored_pairs(context) if {"train", "evaluate", "report"} & set(stages) else {}
+    for arm in pairs and context.config.arms:
+        logger.info("arm %s: %d preference pairs", arm, len(pairs.get(arm, [])))
+    if "train" in stages:
+        resumed += _train(context, pairs)
+    if "evaluate" in stages:
+        for arm in context.config.arms:
+            mark = context.plan.training_fingerprint(pairs.get(arm, []))
+            done = evaluate_step(context, arm, tuned_model(context, arm), mark)
+            resumed += sum(s.stored for s in done)
+    if "report" not in stages:
+        return {"run": context.store.name, "resumed_shards": resumed}
+    page = report_step(context, pairs)
+    figures = run_summary(
+        context.plan,
+        pairs,
+        run=context.store.name,
+        seconds=time.monotonic() - started,
+        report=str(page),
+        resumed_shards=resumed,
+    )
+    publish_result(context, figures)
+    return figures
+
+
+def _train(context: RunContext, pairs: dict[str, Any]) -> int:
+    logger = get_run_logger()
+    context.release_engines()
+    logger.info("engines released")
+    resumed = 0
+    for arm in context.config.arms:
+        context.progress.plan(f"train/{arm}", 1)
+        stored, _ = train_step(context, arm, pairs.get(arm, []), logger.info)
+        logger.info("arm %s: %s", arm, "already trained" if stored else "trained and merged")
+        resumed += stored
+    return resumed
+
+
+def _headline(figures: dict[str, Any]) -> str:
+    if "tuned_pass1" not in figures:
+        return f"{figures['run']}: done"
+    return (
+        f"Pass@1 {figures['base_pass1']:.1%} -> {figures['tuned_pass1']:.1%} "
+        f"(McNemar p = {figures['mcnemar_p']:.2g}), report {figures['report']}"
+    )
