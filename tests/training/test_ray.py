@@ -1,0 +1,55 @@
+"""Training as a Ray Train job, on one worker and on two."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+from conftest import make_spec
+
+from lbt_core.errors import UserError
+from lbt_core.rows import Preference
+from lbt_core.training.dpo import train_dpo
+from tasks.training import train_on_ray
+
+pytestmark = pytest.mark.slow
+
+# Sums of float32 in another order: the curves of one and of two workers agree to five digits.
+TOLERANCE = 1e-5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+def losses(history: list[dict[str, float]]) -> list[float]:
+    return [row["loss"] for row in history if "loss" in row]
+
+
+def test_two_workers_have_the_losses_of_one_with_twice_the_accumulation(
+    model_dir: Path, pairs: list[Preference], tmp_path: Path
+) -> None:
+    # gradient_accumulation counts all workers: two workers accumulate two passes each, one four
+    spec = make_spec(gradient_accumulation=4, per_device_batch_size=1, workers=2)
+    lines: list[str] = []
+    both = train_on_ray(str(model_dir), pairs, spec, tmp_path / "two", on_log=lines.append)
+    alone = train_dpo(str(model_dir), pairs, make_spec(**_but_one_worker(spec)), tmp_path / "one")
+    assert losses(both.history) == pytest.approx(losses(alone.history), abs=TOLERANCE)
+    assert len(losses(both.history)) == both.steps == 6
+    assert [line.split(":")[0] for line in lines] == [f"training step {i}/6" for i in range(1, 7)]
+
+
+def _but_one_worker(spec: object) -> dict[str, object]:
+    values: dict[str, object] = spec.model_dump()  # type: ignore[attr-defined]
+    return {**values, "workers": 1}
+
+
+def test_a_refusal_in_the_worker_reaches_the_caller_as_it_is(
+    model_dir: Path, pairs: list[Preference], tmp_path: Path
+) -> None:
+    train_dpo(str(model_dir), pairs, make_spec(), tmp_path)
+    with pytest.raises(UserError, match="holds a training with another beta"):
+        train_on_ray(str(model_dir), pairs, make_spec(beta=0.2), tmp_path)
