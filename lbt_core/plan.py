@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from lbt_core import __version__
 from lbt_core.config import ModelConfig, RunConfig
 from lbt_core.exams import exam_keys, rationale_key, set_exams
 from lbt_core.pretraining import embedded_model_path
@@ -27,6 +28,7 @@ from lbt_core.stages import Stage, stage_values
 from lbt_core.store import Files, Shard, inspect_shard, read_shard
 from lbt_core.store.fingerprint import fingerprint, model_identity
 
+BUILT_IN = ("tiny", "university")
 SPLITS = ("train", "exam", "validation", "test")
 RATIONALE_KEY = ("problem_id", "sample")
 EXAM_KEY = ("problem_id", "rationale_key", "student", "exam_problem_id", "repetition")
@@ -57,11 +59,15 @@ def chunks(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
 
 @dataclass(frozen=True)
 class Plan:
-    """The shards of one run. Reading rows from the store is cached for the plan's life."""
+    """The shards of one run. Reading rows from the store is cached for the plan's life.
+
+    ``identities`` say which corpus and weights the run is on (``resolve_identities``); they are on
+    record with the run, so that it can be inspected where neither is at hand.
+    """
 
     files: Files
     config: RunConfig
-    corpus_identity: str
+    identities: Mapping[str, str]
 
     def _spec(self, *stages: Stage) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -73,7 +79,7 @@ class Plan:
 
     def problem_shards(self) -> dict[str, Shard[Problem]]:
         """One file of problems per split."""
-        mark = fingerprint(self._spec("prepare"), self.corpus_identity)
+        mark = fingerprint(self._spec("prepare"), self.identities["corpus"])
         return {
             split: Shard("prepare", i, f"problems/{split}.parquet", Problem, ("id",), mark)
             for i, split in enumerate(SPLITS)
@@ -91,10 +97,9 @@ class Plan:
 
     # --- sample ---------------------------------------------------------------------------------
 
-    @cached_property
+    @property
     def _teacher(self) -> str:
-        teacher = self.config.teacher
-        return model_identity(model_path(teacher), teacher.revision)
+        return self.identities["teacher"]
 
     def _sample_spec(self) -> dict[str, Any]:
         spec = self._spec("sample") | {"teacher.path": self._teacher, "seed": self.config.seed}
@@ -141,10 +146,9 @@ class Plan:
             exams[place.problem_id].append(self.problem_by_id[place.exam_problem_id])
         return exams
 
-    @cached_property
+    @property
     def _students(self) -> list[str]:
-        models = self.config.student_models()
-        return [model_identity(model_path(m), m.revision) for m in models]
+        return [self.identities[label] for label in student_labels(self.config)]
 
     def exam_shard_path(self, index: int, student: int) -> str:
         """Where a student's exams on a rationale shard are stored."""
@@ -224,13 +228,19 @@ class Plan:
         return list(parts[index])
 
 
-def corpus_identity(source: str, version: Mapping[str, str]) -> str:
-    """Identity of a corpus: the generator's version for a built-in one, the files' hash otherwise.
+def resolve_identities(config: RunConfig) -> dict[str, str]:
+    """Which corpus and which weights a configuration names, now, on this machine."""
+    models = zip(student_labels(config), config.student_models(), strict=True)
+    return {
+        "corpus": _corpus_identity(config.corpus.source),
+        "teacher": model_identity(model_path(config.teacher), config.teacher.revision),
+    } | {label: model_identity(model_path(m), m.revision) for label, m in models}
 
-    ``version`` maps built-in corpus names to their generators' versions.
-    """
-    if source in version:
-        return f"{source}@{version[source]}"
+
+def _corpus_identity(source: str) -> str:
+    """The version of the generators for a built-in corpus, the files' hash otherwise."""
+    if source in BUILT_IN:
+        return f"{source}@{__version__}"
     digest = hashlib.sha256()
     for file in sorted(Path(source).glob("*.parquet")):
         digest.update(file.name.encode())

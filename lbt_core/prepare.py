@@ -4,7 +4,6 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-from lbt_core import __version__
 from lbt_core.config import CorpusConfig, RunConfig
 from lbt_core.errors import UserError
 from lbt_core.plan import SPLITS
@@ -12,8 +11,6 @@ from lbt_core.problems import load_corpus, tiny, university
 from lbt_core.rows import ExamPlace, Problem
 from lbt_core.seeds import derive_seed
 from lbt_core.similarity import SimilaritySpec, build_index, neighbours
-
-BUILT_IN = {"tiny": __version__, "university": __version__}
 
 
 def prepare(config: RunConfig) -> dict[str, list[Problem]]:

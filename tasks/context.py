@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from lbt_core.answers import Grade
 from lbt_core.config import ModelConfig, RunConfig
 from lbt_core.generation import EngineStats, Settings
-from lbt_core.plan import Plan, corpus_identity, model_path
-from lbt_core.prepare import BUILT_IN
+from lbt_core.plan import Plan, model_path, resolve_identities
 from lbt_core.prompts import Renderer
 from lbt_core.rendering import build_renderer
 from lbt_core.rows import Problem
@@ -70,7 +69,7 @@ class RunContext:
 
     def reload_plan(self) -> None:
         """Forget cached rows, after a step that stored others."""
-        self.plan = Plan(self.files, self.config, self.plan.corpus_identity)
+        self.plan = Plan(self.files, self.config, self.plan.identities)
 
 
 @contextlib.contextmanager
@@ -78,8 +77,8 @@ def open_run(store: RunStore, *, keep_warm: bool) -> Iterator[RunContext]:
     """The context of a run whose lock is held; Ray must be initialised."""
     config = store.config
     renderer = build_renderer(config.prompt, model_path(config.teacher), config.teacher.revision)
-    identity = corpus_identity(config.corpus.source, BUILT_IN)
-    plan = Plan(store.files, config, identity)
+    store.settle_identities(resolve_identities(config))
+    plan = Plan(store.files, config, store.identities)
     with GradingPool(config.grading) as grading:
         context = RunContext(store, plan, renderer, Progress(), grading, keep_warm)
         try:

@@ -8,7 +8,7 @@ import typer
 
 from lbt_core.errors import UserError
 
-COMMANDS = ("run", "profiles", "pretrain")
+COMMANDS = ("run", "inspect", "profiles", "pretrain")
 
 app = typer.Typer(
     name="lbt",

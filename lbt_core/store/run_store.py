@@ -80,6 +80,29 @@ class RunStore:
         store.save()
         return store
 
+    @property
+    def identities(self) -> dict[str, str]:
+        """Which corpus and weights the run is on; empty before its first step."""
+        found: dict[str, str] = self.record.get("identities", {})
+        return found
+
+    def settle_identities(self, identities: dict[str, str]) -> None:
+        """Record which corpus and weights the run is on.
+
+        Raises UserError where another model or corpus than before lies at the same path and samples
+        of the old one are stored.
+        """
+        changed = [k for k, v in self.identities.items() if identities.get(k, v) != v]
+        sampled = any(self.files.exists(path) for s in COSTLY for path in OUTPUTS[s])
+        if changed and sampled:
+            raise UserError(
+                f"run {self.name}: the contents of {', '.join(changed)} are not those that its "
+                "rows were sampled with; restore them, start another run with --run, or move the "
+                "rows aside with --discard-from sample"
+            )
+        self.record["identities"] = identities
+        self.save()
+
     def save(self) -> None:
         """Write the record. Raises StoreUnavailable."""
         self.files.write(RECORD, json.dumps(self.record, indent=1).encode())

@@ -1,0 +1,94 @@
+"""``lbt status`` and ``lbt verify``: what a run has, from its store alone."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from lbt_core.errors import UserError
+from lbt_core.status import StageStatus, open_plan, run_status, verify_run
+from lbt_core.store import RunStore
+from lbt_core.store.lock import is_alive, read_owner
+
+Run = Annotated[str, typer.Argument(help="Path of the run: <store>/<run>.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("status")(status)
+    app.command("verify")(verify)
+
+
+def read_status(uri: str) -> tuple[str, list[StageStatus]]:
+    """Who works on the run ("" for nobody), and its stages. Raises UserError."""
+    store = RunStore.open(uri)
+    owner = read_owner(store.files)
+    working = owner.describe() if owner is not None and is_alive(owner) else ""
+    if not store.identities:
+        return working, []
+    return working, run_status(open_plan(store))
+
+
+def status(run: Run, json_: Json = False) -> None:
+    """Planned, done and owed shards and rows of every stage."""
+    working, stages = read_status(run)
+    owed = sum(s.owed for s in stages)
+    if json_:
+        record: dict[str, Any] = {"run": run, "working": working or None, "owed": owed}
+        print(json.dumps(record | {"stages": [asdict(s) | {"owed": s.owed} for s in stages]}))
+        return
+    console = Console()
+    console.print(status_table(run, stages), soft_wrap=True)
+    for stage in stages:
+        for bad in stage.bad:
+            console.print(f"[red]{bad}[/red]; it will be moved aside and done again")
+    if working:
+        console.print(f"In work: {working}.", highlight=False)
+    elif not stages:
+        console.print("Started, nothing stored yet; run it again to go on.")
+    elif owed:
+        console.print(f"{owed} owed: run it again to do just these.", highlight=False)
+    else:
+        console.print("Complete.")
+
+
+def status_table(run: str, stages: list[StageStatus]) -> Table:
+    """The stages as a table."""
+    table = Table("stage", title=run, title_justify="left")
+    for name in ("shards planned", "done", "owed", "rows planned", "rows done"):
+        table.add_column(name, justify="right")
+    for s in stages:
+        planned = "?" if s.planned_rows is None else f"{s.planned_rows:,}"
+        owed = f"[yellow]{s.owed}[/yellow]" if s.owed else "0"
+        table.add_row(s.stage, str(s.planned), str(s.done), owed, planned, f"{s.rows:,}")
+    return table
+
+
+def verify(run: Run, json_: Json = False) -> None:
+    """Re-read every committed file: page checksums, fingerprints, exact keys. Exit 1 on a fault."""
+    store = RunStore.open(run)
+    if not store.identities:
+        raise UserError(f"{run}: nothing is stored yet")
+    checked = 0
+    faults: list[str] = []
+    steps = verify_run(open_plan(store))
+    for _, fault in track(steps, "Verifying", console=Console(stderr=True), transient=True):
+        checked += 1
+        if fault is not None:
+            faults.append(fault)
+    if json_:
+        print(json.dumps({"run": run, "files": checked, "faults": faults}))
+    else:
+        for fault in faults:
+            print(fault)
+        found = f"{len(faults)} faults" if faults else "all whole"
+        print(f"{checked} files checked, {found}.")
+        if faults:
+            print("Run it again to move the faulty files aside and make them anew.")
+    if faults:
+        raise typer.Exit(1)
