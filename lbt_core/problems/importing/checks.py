@@ -81,6 +81,10 @@ _FIND_TASK = re.compile(
     r"integrate|differentiate|simplify|construct|derive|put|match|describe|list|expand|sum|use|try)\b|^(?:is|are|do|does|can|let|will)\b",
     re.IGNORECASE,
 )
+_THEN_FIND = re.compile(
+    r"\b(?:and|then)\s+(?:find|solve|compute|calculate|determine|evaluate|give|classify|what|which)\b",
+    re.IGNORECASE,
+)
 _DRAW_TASK = re.compile(r"\b(?:sketch|draw|plot|graph)\b", re.IGNORECASE)
 _TYPICAL_FIND = re.compile(
     r"\b(?:find|solve|compute|calculate|determine|what|which|how|evaluate|approximate|estimate|classify|write|set up|give|obtain|guess|"
@@ -158,5 +162,7 @@ def _without_proof_sentences(prose: str) -> str:
     return " ".join(
         s
         for s in kept
-        if not (found := _PROOF_TASK.search(s)) or _FIND_TASK.search(s[: found.start()])
+        if not (found := _PROOF_TASK.search(s))
+        or _FIND_TASK.search(s[: found.start()])
+        or _THEN_FIND.search(s, found.end())
     )

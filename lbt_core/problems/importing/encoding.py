@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -32,6 +33,18 @@ def open_binary(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
     return gzip.open(path, "rb") if zipped else path.open("rb")  # type: ignore[return-value]
+
+
+def check_whole(path: Path) -> None:
+    """Read a gzip file to its end, where damage shows; raises UserError."""
+    with open_binary(path) as file:
+        if not isinstance(file, gzip.GzipFile):
+            return
+        try:
+            while file.read(BLOCK):
+                pass
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise UserError(f"{path.name} is a damaged gzip file ({error}): get it again") from None
 
 
 def find_encoding(path: Path, stated: str | None = None) -> Encoding:
@@ -101,6 +114,15 @@ def _newlines_to_error(block: bytes, name: str) -> int:
     return 0
 
 
+def _cut_character(decoder: codecs.IncrementalDecoder, line: int) -> int | None:
+    """The last line where the file ends within a character."""
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return line
+    return None
+
+
 def _narrow(path: Path) -> Encoding:
     """UTF-8 if all of it is; Windows-1252 if none of it is; a file with both is refused, naming the first bad line."""
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -116,6 +138,8 @@ def _narrow(path: Path) -> Encoding:
                 bad_line = bad_line or line
                 undefined = undefined or any(byte in _UNDEFINED_1252 for byte in raw)
             line += raw.endswith(b"\n")
+    if bad_line is None:
+        bad_line = _cut_character(decoder, line)
     if bad_line is None:
         return Encoding("utf-8")
     if has_utf8 or undefined:

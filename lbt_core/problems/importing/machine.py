@@ -7,12 +7,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from lbt_core.problems.importing import latex
 from lbt_core.problems.importing.fields import as_text, is_empty
 from lbt_core.rows import KINDS, Condition, Problem
 
 _NUMBER = re.compile(
     r"^\$?\s*[-+]?\s*(?:\d[\d,]*\.?\d*|\.\d+|\\frac\{\d+\}\{\d+\}|\d+/\d+)\s*\$?\s*[A-Za-z%]*$"
 )
+_ASKS_TO_SOLVE = re.compile(
+    r"\bsolve\b|\bfind (?:the|a|an|all)?\s*(?:[a-z-]+ ){0,3}solutions?\b|\bsolution (?:of|to)\b",
+    re.IGNORECASE,
+)
+_ASKS_MORE = re.compile(
+    r"\b(?:euler|approximat|classif|critical|limit|series|laplace transform of|transfer|integrating factor for|error|linear\?|"
+    r"how (?:many|much|long|far|fast)|what|when|which|where|why|is it|verify|show|set up|write|rewrite|convert|steady|eigenval|"
+    r"describe|behavio|sketch|draw|interval|numerical|initial condition|for all|positive integer|cases?)",
+    re.IGNORECASE,
+)
+_ANY_SOLUTION = re.compile(
+    r"\b(?:a|any|one|some|particular|polynomial|constant) (?:\w+ )?solution\b|\bguess\b",
+    re.IGNORECASE,
+)
+_CONDITION_WORDS = re.compile(
+    r"\b(?:initial|condition|at time|starts?|initially|satisf\w+)\b", re.IGNORECASE
+)
+_NO_CLOSED_FORM = re.compile(
+    r"\\(?:sum|int|prod|cdots|ldots|dots|vec|begin)|\bif\b|\bfor\b|\.\.\.|\bor\b", re.IGNORECASE
+)
+_RESIDUAL = re.compile(r"residual|differs|constants")
+PLAIN_ANSWER_WORDS = 4
+SOLVED_KINDS = frozenset({"general", "ivp", "particular", "implicit", "system", "boundary"})
 PROVEN, UNPROVEN, WRONG, NONE = "proven", "unproven", "wrong", "none"
 
 
@@ -84,23 +108,51 @@ def _expression(value: Any) -> str:
 def enrich(problem: Problem) -> Enriched:
     """The problem with equation, conditions, unknown and kind where the reference answer is proven against them.
 
-    Fields that the source states are kept unless they prove wrong; fields read from the question are kept only when proven.
+    Fields that the source states are kept unless they prove wrong; fields read from the question are kept only when proven. A
+    reference read from a question counts as wrong only where the question plainly asks to solve the equation and the answer is
+    plainly a solution: a number, a classification or an answer by cases contradicts nothing when substituted.
     """
     from lbt_core.answers import prove, read_ode  # noqa: PLC0415 - loads numpy and mpmath, only where answers are proven
 
-    stated = problem.ode is not None
-    candidate = problem
-    if not stated:
-        read = read_ode(problem.question)
-        if read is None:
-            return Enriched(with_plain_kind(problem), NONE)
-        candidate = replace(problem, ode=read.ode, ics=read.ics, func=read.func, kind=read.kind)
+    if problem.ode is not None:
+        proof = prove(problem)
+        if proof.verdict == "correct":
+            return Enriched(problem, PROVEN)
+        wrong = proof.verdict == "incorrect" and problem.kind in SOLVED_KINDS
+        return Enriched(problem, WRONG if wrong else UNPROVEN, proof.detail)
+    read = read_ode(problem.question, problem.answer)
+    if read is None:
+        return Enriched(with_plain_kind(problem), NONE)
+    candidate = replace(problem, ode=read.ode, ics=read.ics, func=read.func, kind=read.kind)
     proof = prove(candidate)
     if proof.verdict == "correct":
         return Enriched(candidate, PROVEN)
-    if proof.verdict == "incorrect":
+    if proof.verdict == "incorrect" and _asks_for_any_solution(problem.question):
+        particular = replace(candidate, kind="particular")
+        if prove(particular).verdict == "correct":
+            return Enriched(particular, PROVEN)
+    if proof.verdict == "incorrect" and _contradicts(problem, proof.detail):
         return Enriched(candidate, WRONG, proof.detail)
-    return Enriched(candidate if stated else with_plain_kind(problem), UNPROVEN)
+    return Enriched(with_plain_kind(problem), UNPROVEN)
+
+
+def _asks_for_any_solution(question: str) -> bool:
+    prose = latex.without_math(question)
+    return bool(_ANY_SOLUTION.search(prose)) and not _CONDITION_WORDS.search(prose)
+
+
+def _contradicts(problem: Problem, detail: str) -> bool:
+    """Whether a failed proof shows a wrong reference rather than an equation or a task that was misread."""
+    prose = latex.without_math(problem.question)
+    words = latex.without_math(problem.answer).split()
+    return (
+        bool(_ASKS_TO_SOLVE.search(prose))
+        and not _ASKS_MORE.search(prose)
+        and len(words) <= PLAIN_ANSWER_WORDS
+        and "=" in problem.answer
+        and not _NO_CLOSED_FORM.search(problem.answer)
+        and bool(_RESIDUAL.search(detail))
+    )
 
 
 def with_plain_kind(problem: Problem) -> Problem:

@@ -41,6 +41,8 @@ from lbt_core.rows import Problem, text_key
 
 CHUNK = 256
 MAX_LICENCES = 20
+STRUCTURAL = frozenset({checks.NO_QUESTION, checks.NO_ANSWER, checks.UNREADABLE, checks.TOO_DEEP})
+"""Reasons that, where they hold for every item, mean that the source was misread."""
 Progress = Callable[[Counts], None]
 
 
@@ -83,6 +85,7 @@ class Importer:
                     self._settle(item, enriched, seen, spool, aside, merged)
                     if progress and self.counts.items % CHUNK == 0:
                         progress(self.counts)
+            aside.flush()
             self._refuse_if_nothing()
             self._write_splits(aside)
         for name in ("seen.sqlite", "spool.parquet"):
@@ -238,7 +241,7 @@ class Importer:
         )
 
     def _refuse_if_nothing(self) -> None:
-        """A source of which nothing can be used is refused, with what was wrong with its first items."""
+        """A source that yields nothing because it was misread is refused, with what is wrong with its first item."""
         if len(self.topic_of):
             return
         if not self.counts.items:
@@ -246,6 +249,8 @@ class Importer:
                 f"{self.source.path.name} holds no records: name the list of problems with --map items=PATH"
             )
         reason, count = self.counts.reasons.most_common(1)[0]
+        if not STRUCTURAL.issuperset(self.counts.reasons):
+            return
         with (self.folder / corpus.SET_ASIDE).open(encoding="utf-8") as file:
             first = json.loads(file.readline() or "{}")
         where = f"the first at {first['place']}" if first.get("place") else "see its first item"

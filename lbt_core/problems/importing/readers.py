@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lbt_core.errors import UserError
-from lbt_core.problems.importing.encoding import BLOCK, find_encoding, open_binary
+from lbt_core.problems.importing.encoding import BLOCK, check_whole, find_encoding, open_binary
 from lbt_core.problems.importing.fields import CONTAINERS, NAMES, FieldMap, fold
 
 WHOLE_JSON = 64 * 2**20
@@ -134,6 +134,7 @@ def _split_of_name(file: Path, root: Path) -> str | None:
 def _file(path: Path, source: Source, fields: FieldMap) -> Iterator[Record]:
     if path.stat().st_size == 0:
         raise UserError(f"{path.name} is empty: there is nothing to import")
+    check_whole(path)
     kind = _kind(path) or _kind_of_content(path)
     if kind == "parquet":
         yield from _parquet(path, fields)
@@ -238,7 +239,7 @@ def _json(path: Path, encoding: str, source: Source) -> Iterator[Record]:
         )
 
 
-class _Counted(io.RawIOBase):
+class _Counted:
     """Bytes of a file as UTF-8 for ijson, with the lines counted for error messages."""
 
     def __init__(self, path: Path, encoding: str) -> None:
@@ -252,7 +253,6 @@ class _Counted(io.RawIOBase):
 
     def close(self) -> None:
         self._text.close()
-        super().close()
 
 
 def _json_stream(path: Path, encoding: str, source: Source) -> Iterator[Record]:

@@ -4,6 +4,7 @@
 holds lists or mappings of such is a container, whose title becomes the topic and whose instructions travel to its exercises.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -180,8 +181,9 @@ def _part_values(
         folded = {fold(k): k for k in reversed(list(value)) if isinstance(k, str)}
         for name in NAMES["parts"]:
             real = folded.get(fold(name))
-            if real is not None and isinstance(value[real], list | Mapping) and value[real]:
-                found, key = value[real], real
+            listed = _listed(value[real]) if real is not None else None
+            if isinstance(real, str) and listed:
+                found, key = listed, real
                 break
     if isinstance(found, Mapping):
         items = [(str(k), v, f"{key}.{k}") for k, v in found.items()]
@@ -204,6 +206,16 @@ def _part_values(
         for _, v, _ in items
     )
     return items if usable and not (nested and not stem) else []
+
+
+def _listed(value: Any) -> Any:
+    """A list or mapping, also where a table holds it as JSON text; None for anything else."""
+    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    return value if isinstance(value, list | Mapping) else None
 
 
 def _is_exercise(value: Mapping[str, Any], fields: FieldMap) -> bool:
