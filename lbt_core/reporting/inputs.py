@@ -48,15 +48,15 @@ def summarise_exams(rows: Iterable[ExamAnswer]) -> ExamSummary:
 
 @dataclass(frozen=True, slots=True)
 class StageTiming:
-    """What one stage cost: wall-clock seconds, rows and generated tokens written, shards in all and
-    found already whole.
+    """What one stage cost: wall-clock seconds, rows and generated tokens written, and its shards.
+
+    The seconds run from the start of the first shard to the end of the last.
     """
 
     seconds: float
     rows: int = 0
     tokens: int = 0
     shards: int = 0
-    resumed_shards: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,7 @@ def corpus_name(inputs: ReportInputs) -> str:
 
 def _context(inputs: ReportInputs, arm: str, library: Library) -> dict[str, Any]:
     rule = pair_rule(inputs, arm)
+    timing = inputs.timings.get(f"train/{arm.replace(':', '-')}")
     history = inputs.training_history.get(arm, ())
     return {
         "inputs": inputs,
@@ -144,5 +145,6 @@ def _context(inputs: ReportInputs, arm: str, library: Library) -> dict[str, Any]
             for key in ("loss", "rewards/accuracies", "rewards/margins", "kl", "format_rate")
             if (values := [row[key] for row in history if row.get(key) is not None])
         },
+        "seconds": timing.seconds if timing else None,
         "limits": wording.limits(inputs),
     }

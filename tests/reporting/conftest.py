@@ -155,8 +155,8 @@ def made_up_run() -> ReportInputs:
         timings={
             "prepare": StageTiming(1.4, rows=210, shards=1),
             "sample": StageTiming(44.0, rows=480, tokens=61_000, shards=4),
-            "examine": StageTiming(131.5, rows=2400, tokens=99_000, shards=4, resumed_shards=1),
-            "train": StageTiming(95.0),
+            "examine": StageTiming(131.5, rows=2400, tokens=99_000, shards=4),
+            "train/tuned": StageTiming(95.0, rows=60, shards=1),
             "evaluate": StageTiming(20.2, rows=600, tokens=50_000, shards=8),
         },
         versions={"lbt": "0.1.0", "torch": "2.13.0", "vllm": "0.32.0"},
