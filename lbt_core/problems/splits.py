@@ -29,7 +29,9 @@ class SplitSpec:
     def wanted(self, problems: int) -> int:
         """Number of test problems out of so many; raises UserError where that is not possible."""
         count = round(self.test * problems) if self.test < 1 else int(self.test)
-        if self.test < 0 or (problems and count >= problems and count > 0):
+        if self.test < 1:
+            count = min(count, max(0, problems - 1))
+        if self.test < 0 or 0 < problems <= count:
             raise UserError(
                 f"--test {self.test:g} of {problems} problems leaves none for training: give a share below 1 or a smaller number"
             )
