@@ -1,8 +1,11 @@
 """Training as a Ray Train job, on one worker and on two."""
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import ray
 from conftest import make_spec
@@ -10,6 +13,7 @@ from conftest import make_spec
 from lbt_core.errors import UserError
 from lbt_core.rows import Preference
 from lbt_core.training.dpo import train_dpo
+from lbt_core.training.history import read_history
 from tasks.training import train_on_ray
 
 pytestmark = pytest.mark.slow
@@ -53,3 +57,33 @@ def test_a_refusal_in_the_worker_reaches_the_caller_as_it_is(
     train_dpo(str(model_dir), pairs, make_spec(), tmp_path)
     with pytest.raises(UserError, match="holds a training with another beta"):
         train_on_ray(str(model_dir), pairs, make_spec(beta=0.2), tmp_path)
+
+
+def _kill_worker_at(folder: Path, step: int, killed: list[int]) -> None:
+    """Kills the training worker of this test's own cluster once the history shows the step."""
+    end = time.monotonic() + 120
+    while max((row["step"] for row in read_history(folder)), default=-1) < step:
+        if time.monotonic() > end:
+            return
+        time.sleep(0.01)
+    for process in psutil.Process().children(recursive=True):
+        if "RayTrainWorker" in " ".join(process.cmdline()):
+            process.kill()
+            killed.append(process.pid)
+            return
+
+
+def test_a_lost_worker_is_replaced_and_training_continues(
+    model_dir: Path, pairs: list[Preference], tmp_path: Path
+) -> None:
+    spec = make_spec(max_steps=40)
+    killed: list[int] = []
+    folder = tmp_path / "lost"
+    killer = threading.Thread(target=_kill_worker_at, args=(folder, 7, killed))
+    killer.start()
+    result = train_on_ray(str(model_dir), pairs, spec, folder)
+    killer.join()
+    undisturbed = train_dpo(str(model_dir), pairs, spec, tmp_path / "undisturbed")
+    assert len(killed) == 1
+    assert result.resumed_from > 0
+    assert losses(result.history) == pytest.approx(losses(undisturbed.history), abs=TOLERANCE)
