@@ -16,6 +16,7 @@ from lbt_core.problems.university.model import (
     letters,
     listed,
     nonzero,
+    said,
     starts,
 )
 
@@ -159,7 +160,7 @@ def logistic(rng: random.Random) -> Exercise:
                 f"{story} Find ${at.yx}$.",
             ]
         )
-        return Exercise("", (_said(solve, text),))
+        return Exercise("", (said(solve, text),))
     share = rng.choice(
         [s for s in (2, 4, 5, 10) if sp.Rational(1, s) != 1 - sp.Rational(1, ratio + 1)]
     )
@@ -179,13 +180,7 @@ def logistic(rng: random.Random) -> Exercise:
         proof.ValueClaim((when,), solution.subs(time, TARGET) - level, solve.claim),
         machine=False,
     )
-    return Exercise(story, (_said(solve, f"Find ${at.yx}$."), reach))
-
-
-def _said(question: Question, text: str) -> Question:
-    return Question(
-        text, question.form, question.steps, question.kind, question.claim, question.machine
-    )
+    return Exercise(story, (said(solve, f"Find ${at.yx}$."), reach))
 
 
 @registry.family("numeric")

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sympy as sp
@@ -171,7 +171,7 @@ class Letters:
 
     def at(self, order: int, point: sp.Expr | int, value: sp.Expr | int) -> str:
         """A printed condition."""
-        return f"{t.prime(self.unknown, order)}({t.tex(point)}) = {t.tex(value)}"
+        return f"{t.prime(self.unknown, order)}({t.tex(point, inline=True)}) = {t.tex(value)}"
 
     def conditions(self, values: Sequence[sp.Expr | int], point: sp.Expr | int = 0) -> str:
         """Printed initial conditions, each in its own dollars."""
@@ -234,7 +234,7 @@ def listed(
     if count == 1:
         question = make()
         text = rng.choice(single).replace("<q>", question.text)
-        return Exercise("", (_retold(question, text),))
+        return Exercise("", (replace(question, text=text),))
     questions: list[Question] = []
     while len(questions) < count:
         question = make()
@@ -243,16 +243,9 @@ def listed(
     return Exercise(rng.choice(several), tuple(questions))
 
 
-def _retold(question: Question, text: str) -> Question:
-    return Question(
-        text,
-        question.form,
-        question.steps,
-        question.kind,
-        question.claim,
-        question.machine,
-        question.decimals,
-    )
+def said(question: Question, text: str) -> Question:
+    """The same question in other words."""
+    return replace(question, text=text)
 
 
 def nonzero(rng: random.Random, low: int, high: int) -> int:

@@ -72,7 +72,12 @@ def _constant_index(term: sp.Expr) -> int:
 def _degree(term: sp.Expr) -> sp.Expr:
     powers = term.as_powers_dict()
     return sum(
-        (e for b, e in powers.items() if b.is_Symbol and b.name[0] != "C" and e.is_number), sp.S(0)
+        (
+            e
+            for b, e in powers.items()
+            if e.is_number and ((b.is_Symbol and b.name[0] != "C") or (b.is_Add and b.free_symbols))
+        ),
+        sp.S(0),
     )
 
 
@@ -132,7 +137,7 @@ def _factor_key(factor: sp.Expr) -> tuple[object, ...]:
     if factor.is_number:
         rank = 0
     elif base.is_Symbol:
-        rank = 1 if _constant_index(base) < 99 else 2
+        rank = 1 if _constant_index(base) < 99 or base.name == "c" else 2
     elif isinstance(factor, sp.exp):
         rank = 4
     elif base.is_Add:
@@ -179,6 +184,13 @@ def _product(expr: sp.Expr, inline: bool) -> str:
     top = _factors(([sp.Integer(p)] if p != 1 else []) + numbers, inline)
     shown = _fraction(top, str(q), [sp.Integer(q)], inline)
     return sign + shown + _factors(others, inline, lead=False)
+
+
+def _may_turn(denominator: sp.Expr) -> bool:
+    """Whether a minus sign before the fraction is better spent on the denominator (not in Laplace transforms, of s)."""
+    if not denominator.is_Add or sp.Symbol("s") in denominator.free_symbols:
+        return False
+    return any(a.could_extract_minus_sign() for a in denominator.args)
 
 
 def _is_power(factor: sp.Expr) -> bool:
