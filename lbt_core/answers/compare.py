@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 from lbt_core.answers.equations import difference, is_value, summands
 from lbt_core.answers.expr import (
     Node,
@@ -21,19 +20,32 @@ from lbt_core.answers.expr import (
 from lbt_core.answers.extraction import strip_dollars
 from lbt_core.answers.numbers import Names, equal_values, same_equation, same_family
 from lbt_core.answers.parser import Context
-from lbt_core.answers.statements import Answer, Statement, read_answer, relation_sides, resolve
+from lbt_core.answers.question import token_runs
+from lbt_core.answers.statements import (
+    HEDGES,
+    Answer,
+    Statement,
+    read_answer,
+    relation_sides,
+    resolve,
+)
 from lbt_core.answers.units import split_unit
 from lbt_core.rows import Problem
 
 Outcome = tuple[str, str, str]
 
-_PRIMED = re.compile(r"([A-Za-z])(?:_\{?\d\}?)?\s*(?:'+|\^\{?\\prime)|\\d+ot\{\s*([A-Za-z])\s*\}")
+_PRIMED = re.compile(r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w+\}?)?)\s*(?:'+|\^\{?\\prime)|\\d+ot\{\s*([A-Za-z])\s*\}")
 _LEIBNIZ = re.compile(
     r"(?:d|\\partial)\s*(?:\^\{?\d\}?)?\s*([A-Za-z])\s*(?:\([^)]*\))?\s*\}?\s*(?:/|\{)\s*(?:d|\\partial)\s*([A-Za-z])"
 )
 _PARTIAL = re.compile(r"\b([uvwyz])_\{?([xyzt]{1,2})\}?")
 _CONSTANT = re.compile(r"(?:[CcKk](?:_\w+)?|[ABDE])$")
 _NUMERIC_TOLERANCE = 0.01
+_DECISIVE = frozenset(
+    "not no yes none never stable unstable asymptotically semistable saddle node center centre spiral source sink focus degenerate "
+    "linear nonlinear homogeneous nonhomogeneous autonomous ordinary regular singular exact separable periodic bounded unbounded "
+    "converges diverges convergent divergent true false overdamped underdamped critically undamped even odd neither both".split()
+)
 _FILLERS = frozenset(
     "the a an is are it this that of to and so therefore thus we have get answer yes, equation solution".split()
 )
@@ -41,10 +53,11 @@ _FILLERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What comparing needs to know: the names, the kind, and whether rounding is allowed."""
+    """What comparing needs to know: the names, whether rounding is allowed, and whether intervals are asked for."""
 
     names: Names
     numeric: bool
+    interval: bool = False
 
 
 def by_reference(problem: Problem, answer: str) -> Outcome:
@@ -60,10 +73,13 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
     if wanted is None or not wanted.statements:
         return _by_words(reference, answer)
     names = names_of(problem.question, [s.node for s in wanted.statements], context)
-    case = _Case(names, problem.kind == "numeric")
+    interval = re.search(r"interval|converge|domain|for (?:what|which) (?:values|\$)", problem.question, re.I)
+    case = _Case(names, problem.kind == "numeric", interval is not None)
     quantity = _by_quantity(reference, answer, context, case)
     if quantity is not None:
         return quantity
+    if len(re.findall(r"[A-Za-z]{3,}", re.sub(r"\\[A-Za-z]+", "", reference))) > 2 and _tokens(reference) == _tokens(answer):
+        return "correct", "words", ""
     given = resolve_values(read_answer(answer, context))
     if given.hedged:
         return "incorrect", "hedge", "a condition or several answers"
@@ -81,7 +97,7 @@ def _verdict(same: bool, method: str) -> Outcome:
 
 
 def _squeeze(text: str) -> str:
-    return re.sub(r"[\s$.]|\\[,;:!]|\\left|\\right", "", text)
+    return re.sub(r"[\s$]|\\[,;:!]|\\left(?![a-z])|\\right(?![a-z])", "", text).rstrip(".")
 
 
 def context_of(*texts: str) -> Context:
@@ -91,7 +107,7 @@ def context_of(*texts: str) -> Context:
     for text in texts:
         text = text[:4000]
         for match in _PRIMED.finditer(text):
-            unknowns[match.group(1) or match.group(2)] = None
+            unknowns[re.sub(r"[{}]", "", match.group(1) or match.group(2))] = None
         for match in _LEIBNIZ.finditer(text):
             unknowns[match.group(1)] = None
             variables[match.group(2)] = None
@@ -105,8 +121,7 @@ def context_of(*texts: str) -> Context:
 def names_of(question: str, nodes: Sequence[Node], context: Context) -> Names:
     """Which symbols of the reference are variables and which are arbitrary constants (constant-like and not in the question)."""
     every = set().union(*(symbols(n) for n in nodes)) if nodes else set()
-    in_question = set(re.findall(r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w+\}?)?)(?![A-Za-z])", question))
-    in_question = {re.sub(r"[{}]", "", n) for n in in_question}
+    in_question = {t.val for run in token_runs(question) for t in run if t.kind == "s"}
     constants = {n for n in every if _CONSTANT.match(n) and n not in in_question}
     return Names(frozenset(every - constants), frozenset(constants), frozenset(in_question))
 
@@ -147,9 +162,14 @@ def _assignments(statements: Sequence[Statement]) -> dict[str, Node] | None:
     out: dict[str, Node] = {}
     for statement in statements:
         sides = relation_sides(statement.node)
-        if sides is None or sides[0].op != "sym" or sides[0].val in out:
+        if sides is None:
             return None
-        out[sides[0].val] = sides[-1]
+        names, values = components(sides[0]) or (sides[0],), (sides[-1],)
+        if len(names) > 1:
+            values = components(sides[-1]) or ()
+        if len(names) != len(values) or any(n.op != "sym" or n.val in out for n in names):
+            return None
+        out |= {n.val: v for n, v in zip(names, values, strict=True)}
     return out
 
 
@@ -205,6 +225,7 @@ def _same_multiset(left: list[Node], right: list[Node], case: _Case) -> bool:
 
 def same(wanted: Node, given: Node, case: _Case) -> bool:
     """Whether two statements assert the same: equations up to a factor, values as numbers or functions."""
+    wanted, given = _as_interval(wanted), _as_interval(given)
     left, right = relation_sides(wanted), relation_sides(given)
     if left is None and wanted.op == "rel":
         return (
@@ -212,6 +233,8 @@ def same(wanted: Node, given: Node, case: _Case) -> bool:
             and wanted.val == given.val
             and all(same_value(a, b, case) for a, b in zip(wanted.args, given.args, strict=True))
         )
+    if left is not None and _collection(left[-1]):
+        return same_value(left[-1], given if right is None else right[-1], case)
     if left is not None and not _solved(left):
         if right is None:
             return False
@@ -226,6 +249,33 @@ def same(wanted: Node, given: Node, case: _Case) -> bool:
     if left is not None and not case.names.constants:
         return _same_relation(left, right, case)
     return False
+
+
+def _as_interval(node: Node) -> Node:
+    """``a < x <= b`` and ``x in I`` as the interval that they say."""
+    if node.op != "rel":
+        return node
+    if node.val == ("in",):
+        return node.args[1]
+    flipped = {">": "<", ">=": "<="}
+    sides, ops = node.args, node.val
+    if all(op in flipped for op in ops):
+        sides, ops = sides[::-1], tuple(flipped[op] for op in reversed(ops))
+    if not all(op in ("<", "<=") for op in ops):
+        return node
+    if len(sides) == 3 and sides[1].op == "sym":
+        return Node("tuple", (sides[0], sides[2]), ("(" if ops[0] == "<" else "[") + (")" if ops[1] == "<" else "]"))
+    infinite = Node("const", (), "inf")
+    if len(sides) == 2 and sides[0].op == "sym":
+        return Node("tuple", (Node("neg", (infinite,)), sides[1]), "(" + (")" if ops[0] == "<" else "]"))
+    if len(sides) == 2 and sides[1].op == "sym":
+        return Node("tuple", (sides[0], infinite), ("(" if ops[0] == "<" else "[") + ")")
+    return node
+
+
+def _collection(node: Node) -> bool:
+    """Whether a side is a matrix or vector, whatever name stands before it."""
+    return node.op == "matrix" or components(node) is not None
 
 
 def _misnamed(wanted: Node, given: Node, case: _Case) -> bool:
@@ -273,7 +323,7 @@ def same_value(wanted: Node, given: Node, case: _Case) -> bool:
     if (parts is None) != (others is None):
         return False
     if parts is not None and others is not None:
-        if wanted.op == given.op == "tuple" and _interval(wanted) != _interval(given):
+        if wanted.op == given.op == "tuple" and _brackets(wanted, case) != _brackets(given, case):
             return False
         return len(parts) == len(others) and all(
             same_value(a, b, case) for a, b in zip(parts, others, strict=True)
@@ -298,10 +348,11 @@ def same_value(wanted: Node, given: Node, case: _Case) -> bool:
     return equal_values(wanted, given, case.names)
 
 
-def _interval(node: Node) -> str:
+def _brackets(node: Node, case: _Case) -> str:
+    """The brackets where they matter: of intervals, not of points and vectors."""
     brackets: str = node.val or ""
     unbounded = has(node, lambda n: n.op == "const" and n.val == "inf")
-    return brackets if unbounded or brackets not in ("()", "[]") else ""
+    return brackets if unbounded or case.interval or brackets not in ("()", "[]") else ""
 
 
 def _has_decimal(node: Node) -> bool:
@@ -319,7 +370,7 @@ def _by_quantity(reference: str, answer: str, context: Context, case: _Case) -> 
     if number is None:
         return None
     text, own = split_unit(answer)
-    if own is None and unit is None:
+    if own is None and unit is None and relation_sides(wanted.statements[0].node) is None:
         return None
     given = read_answer(text, context)
     other = _number(given)
@@ -339,16 +390,28 @@ def _number(answer: Answer) -> Node | None:
         return None
     node = answer.statements[0].node
     sides = relation_sides(node)
-    node = sides[-1] if sides and sides[0].op == "sym" else node
+    if sides:
+        node = sides[1] if sides[0].op == "sym" else sides[0]
     return node if is_value(node) and not symbols(node) else None
 
 
 def _by_words(reference: str, answer: str) -> Outcome:
     wanted, given = _content(reference), _content(answer)
+    if wanted and all(w.isalpha() for w in wanted):
+        extra = set(given) - set(wanted)
+        same_words = set(wanted) <= set(given) and not extra & _DECISIVE and not HEDGES & set(_tokens(answer))
+        return _verdict(same_words, "words")
     return _verdict(bool(wanted) and wanted == given, "words")
 
 
 def _content(text: str) -> Counter[str]:
+    """Words of an answer in any order; in the order given where it holds numbers or signs."""
+    words = _tokens(text)
+    ordered = any(not w.isalpha() for w in words)
+    return Counter([" ".join(words)] if ordered else words)
+
+
+def _tokens(text: str) -> list[str]:
     text = re.sub(r"\\(?:text|mathrm|emph|textbf|mbox)\s*\{([^{}]*)\}", r" \1 ", text[:4000])
     words = re.findall(r"[a-z]+|\d+|[-+=^*/<>]", text.lower())
-    return Counter(w for w in words if w not in _FILLERS)
+    return [w for w in words if w not in _FILLERS]

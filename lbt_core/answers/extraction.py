@@ -114,7 +114,7 @@ def _block(content: str) -> str:
 
 def _last_boxed(text: str) -> tuple[str | None, str] | None:
     r"""The content of the last ``\boxed{}``; None where there is none. Boxes joined by "or" or "and" are taken together."""
-    spans = []
+    spans: list[tuple[int, int, str]] = []
     for match in re.finditer(r"\\(?:boxed|fbox)\s*\{", text):
         if spans and match.start() < spans[-1][1]:
             continue

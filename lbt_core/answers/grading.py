@@ -5,16 +5,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import numpy as np
-
 from lbt_core.answers.compare import by_reference
 from lbt_core.answers.equations import Equations, compile_equations
-from lbt_core.answers.expr import Node, ParseError, components, has_op, signs, substitute, symbols
+from lbt_core.answers.expr import (
+    Node,
+    ParseError,
+    components,
+    has_op,
+    signs,
+    substitute,
+    symbols,
+    walk,
+)
 from lbt_core.answers.extraction import Extraction, extract, strip_dollars
 from lbt_core.answers.implicit import check_implicit
+from lbt_core.answers.numbers import Names, equal_values
 from lbt_core.answers.parser import EMPTY
 from lbt_core.answers.question import read_ode
-from lbt_core.answers.solutions import Check, check_explicit
+from lbt_core.answers.solutions import Check, check_explicit, initial_point
 from lbt_core.answers.statements import Answer, Statement, read_answer, relation_sides, resolve
 from lbt_core.rows import Problem
 
@@ -61,7 +69,7 @@ def grade_extraction(problem: Problem, extraction: Extraction) -> Grade:
         outcome = ("unparsable", "parse", "nested too deep")
     except MemoryError:
         outcome = ("undecided", "memory", "memory limit")
-    except (ArithmeticError, ValueError, TypeError, np.linalg.LinAlgError) as error:
+    except (ArithmeticError, ValueError, TypeError, LookupError, AttributeError) as error:
         outcome = ("undecided", "error", f"{type(error).__name__}: {error}"[:200])
     return Grade(outcome[0], outcome[1], answer, time.perf_counter() - start, outcome[2])
 
@@ -173,6 +181,8 @@ def _without_notes(read: Answer, equations: Equations) -> Answer:
             continue
         if at_point and kept and node.op == "num":
             continue
+        if node.op == "sym" and any(node.val in symbols(s.node) for s in read.statements if s is not statement and s.node.op != "sym"):
+            continue  # "k_1, k_2 real"
         if node.op == "num" and any(w.startswith("constant") for w in statement.units):
             continue
         kept.append(statement)
@@ -192,6 +202,8 @@ def _attempt(
         return "unparsable", "parse", read.failed[0]
     if not checks:
         return "incorrect", "form", "no statement about the unknown"
+    if equations.conditions and not reference and _has_steps(equations, read):
+        return _as_reference(problem, equations, checks)
     verdict: Outcome = ("correct", checks[0][0], checks[0][1].detail)
     for method, check in checks:
         outcome = _verdict(problem, equations, method, check, needed, reference)
@@ -199,6 +211,34 @@ def _attempt(
             return outcome
         verdict = outcome
     return verdict
+
+
+def _has_steps(equations: Equations, read: Answer) -> bool:
+    """Whether pieces must be matched: substitution sees each piece of a solution, but not how the pieces join."""
+    nodes = [s.node for s in read.statements]
+    return any(
+        n.op == "cases" or (n.op == "fn" and n.val in ("Heaviside", "sign")) for root in (*nodes, *equations.residuals) for n in walk(root)
+    )
+
+
+def _as_reference(problem: Problem, equations: Equations, checks: list[tuple[str, Check]]) -> Outcome:
+    """With step functions: the solution is unique, so that it must agree with the reference on every piece."""
+    for method, check in checks:
+        if check.node is None or not check.solves:
+            return "incorrect", method, check.detail
+    try:
+        read = resolve(_without_notes(read_answer(strip_dollars(problem.answer), equations.context), equations))
+        unknown = equations.unknowns[0]
+        wanted = [c.node for s in read.statements for _, c in _checks_of(equations, s.node, unknown) if c.node is not None]
+    except ParseError:
+        wanted = []
+    if len(wanted) != 1:
+        return "undecided", "steps", "the reference cannot be compared"
+    known = frozenset({equations.variable, *equations.parameters})
+    names = Names(known, frozenset(), frozenset())
+    start = initial_point(equations) or 0.0
+    same = all(c.node is not None and equal_values(wanted[0], c.node, names, after=start) for _, c in checks)
+    return ("correct", "steps", "") if same else ("incorrect", "steps", "differs from the reference on a piece")
 
 
 def _checks_of(equations: Equations, node: Node, unknown: str) -> list[tuple[str, Check]]:

@@ -48,7 +48,7 @@ def equal_values(
     b: Node,
     names: Names,
     tolerance: float = 0.0,
-    factors: tuple[float, float] = (1.0, 1.0),
+    factors: tuple[float, float] = (1.0, 1.0), after: float = 0.0,
 ) -> bool:
     """Whether two expressions agree as functions of their symbols, or two numbers within a relative tolerance.
 
@@ -60,6 +60,8 @@ def equal_values(
     free = sorted(mine | other)
     wide = non_analytic(a, b)
     env = _points(free, wide)
+    if after:
+        env = {n: [series[0] + after] for n, series in env.items()}
     with np.errstate(all="ignore"):
         x, y = _evaluate(a, env, DOUBLES), _evaluate(b, env, DOUBLES)
         if tolerance:

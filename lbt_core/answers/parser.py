@@ -399,13 +399,35 @@ class Parser:
                 return Node("const", (), "e" if name == "E" else "i")
         elif name in ("i", "I") and name not in context.names and name not in context.variables:
             return Node("const", (), "i")
+        if name == "L" and self.transform():
+            return sym(name)
         if self.is_op("(") and name not in context.variables:
             return self.called(name)
         return sym(name)
 
+    def transform(self) -> bool:
+        r"""Moves past ``\{f\}`` or ``^{-1}\{F\}`` after an L: what is transformed; False where nothing of the kind stands here."""
+        ahead = 0
+        if self.is_op("^") and self.is_op("{", ahead=1) and self.is_op("-", ahead=2) and self.is_op("}", ahead=4):
+            ahead = 5
+        if not self.is_op("\\{", ahead=ahead):
+            return False
+        level, at = 0, self.pos + ahead
+        while at < len(self.tokens):
+            token = self.tokens[at]
+            at += 1
+            if token.kind == "o" and token.val in ("\\{", "\\}"):
+                level += 1 if token.val == "\\{" else -1
+                if not level:
+                    self.pos = at
+                    return True
+        return False
+
     def called(self, name: str) -> Node:
         """A symbol before a bracket: a unit step, an impulse, ``f(x) =`` on a left side, or a product."""
         free = name not in self.context.names
+        if self.skip_arguments():
+            return sym(name)
         if name == "delta" and free:
             return fn("DiracDelta", self.group())
         if name in _STEPS and free:
@@ -422,6 +444,20 @@ class Parser:
         ):
             self.pos += 3
         return sym(name)
+
+    def skip_arguments(self) -> bool:
+        """Moves past ``(x, t)``, the arguments of a function of several variables; False where none stand here."""
+        at = self.pos + 1
+        count = 0
+        while at + 1 < len(self.tokens) and self.tokens[at].kind == "s":
+            count += 1
+            if self.tokens[at + 1].val == ")" and count > 1:
+                self.pos = at + 2
+                return True
+            if self.tokens[at + 1].val != ",":
+                return False
+            at += 2
+        return False
 
     def leibniz(self) -> Node | None:
         """``dy/dx``, ``d^2y/dx^2`` in plain text; None (and no progress) where the tokens say something else."""
@@ -506,7 +542,9 @@ class Parser:
         negative = self.is_op("-")
         self.pos += negative
         node = self.power()
-        if self.tokens[self.pos - 1].kind != "f":
+        if node.op == "num" and self.is_op("("):
+            node = Node("mul", (node, self.power()))
+        elif self.tokens[self.pos - 1].kind != "f":
             while self.simple_factor():
                 node = Node("mul", (node, self.power()))
         self.depth -= 1
@@ -595,7 +633,8 @@ class Parser:
         """The tokens of a braced group, without moving past them; None where none starts here."""
         if not self.is_op("{"):
             return None
-        level, out, at = 0, [], self.pos
+        out: list[Token] = []
+        level, at = 0, self.pos
         while at < len(self.tokens):
             token = self.tokens[at]
             if token.kind == "o" and token.val == "{":

@@ -44,7 +44,7 @@ def read_ode(question: str, answer: str = "") -> ReadOde | None:
 
 @lru_cache(maxsize=4096)
 def _read(question: str, answer: str) -> ReadOde | None:
-    runs = _token_runs(question)
+    runs = token_runs(question)
     unknowns, variables = _names(runs)
     if (
         not unknowns
@@ -68,7 +68,7 @@ def _read(question: str, answer: str) -> ReadOde | None:
     return ReadOde(text, given, func, _kind(question, unknowns, given))
 
 
-def _token_runs(question: str) -> list[list[Token]]:
+def token_runs(question: str) -> list[list[Token]]:
     """Tokens of each piece of mathematics (of the whole text where none is marked), unreadable ones left out."""
     segments = [next(g for g in m.groups() if g is not None) for m in _MATH.finditer(question)]
     runs = []

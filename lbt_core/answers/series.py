@@ -63,7 +63,7 @@ class Evaluator:
         return plus(self.series(node.args[0]), self.series(node.args[1]))
 
     def _neg(self, node: Node) -> Series:
-        return [-c for c in self.series(node.args[0])]
+        return [0 - c for c in self.series(node.args[0])]  # not -c: a negative zero changes branches
 
     def _mul(self, node: Node) -> Series:
         return times(self.series(node.args[0]), self.series(node.args[1]), self.order)

@@ -37,6 +37,7 @@ class Check:
     fits: bool | None = True
     rank: int = 0
     detail: str = ""
+    node: Node | None = None
 
     @property
     def undecided(self) -> bool:
@@ -76,12 +77,12 @@ def check_explicit(
         fits: bool | None = True
         if solves and equations.conditions:
             fits, detail = check_conditions(equations, candidate, names)
-    return Check(solves, fits, rank, detail)
+    return Check(solves, fits, rank, detail, nodes[0] if len(nodes) == 1 else None)
 
 
 def base_columns(equations: Equations, names: Sequence[str], real: bool) -> Columns:
     """Sample values of variable, parameters and constants; around the initial point where there is one."""
-    start = _initial_point(equations)
+    start = initial_point(equations)
     if start is not None:
         x = near(start, wide=real)
     else:
@@ -97,7 +98,7 @@ def base_columns(equations: Equations, names: Sequence[str], real: bool) -> Colu
     return env
 
 
-def _initial_point(equations: Equations) -> float | None:
+def initial_point(equations: Equations) -> float | None:
     """Where to sample: at the one initial point, between two boundary points; None for a general solution."""
     if not equations.conditions:
         return None

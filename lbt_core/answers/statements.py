@@ -99,6 +99,19 @@ def _one_line(text: str) -> str:
     return out
 
 
+def _prose_marked(text: str) -> str:
+    """Where dollars mark the mathematics, words between them marked as words, and their numbers left out."""
+    if "$" not in text or text.count("$") % 2 or "$$" in text:
+        return text
+    parts = text.split("$")
+    for k in range(0, len(parts), 2):
+        outside = parts[k]
+        if re.search(r"[A-Za-z]{2,}", outside) and not re.search(r"[=^\\@]", outside):
+            words = re.findall(r"[A-Za-z]+|[,;]", outside)
+            parts[k] = " ".join(w if w in ",;" else f"\\text{{{w}}}" for w in words)
+    return "$".join(parts)
+
+
 def _split(tokens: Sequence[Token]) -> tuple[list[_Piece], list[str]]:
     """Cuts tokens at commas, semicolons, line ends and words outside of brackets."""
     pieces: list[_Piece] = [_Piece([])]
@@ -165,7 +178,12 @@ def _split(tokens: Sequence[Token]) -> tuple[list[_Piece], list[str]]:
                 )
         else:
             pieces[-1].tokens.append(token)
-    return [p for p in pieces if p.tokens], words
+    return [p for p in pieces if p.tokens and not _article(p)], words
+
+
+def _article(piece: _Piece) -> bool:
+    """"a" or "I" between words."""
+    return len(piece.tokens) == 1 and piece.tokens[0].val in ("a", "A", "I") and bool(piece.words) and piece.joined not in ("", ",")
 
 
 def pieces_of(tokens: Sequence[Token]) -> list[list[Token]]:
@@ -202,7 +220,7 @@ def _classify(pieces: list[_Piece], words: list[str], context: Context) -> Answe
             if piece.joined not in _CONDITION_WORDS:
                 failed.append(str(error))
             continue
-        if _is_condition(node) or (piece.joined in _CONDITION_WORDS and statements):
+        if (_is_condition(node) and len(pieces) > 1) or (piece.joined in _CONDITION_WORDS and statements):
             continue
         if _is_remark(node, piece, bool(statements)):
             continue
@@ -275,7 +293,7 @@ def resolve(answer: Answer, keep: frozenset[str] = frozenset()) -> Answer:
 
 def relation_sides(node: Node) -> tuple[Node, ...] | None:
     """The sides of a chain of equalities, None for anything else."""
-    if node.op == "rel" and all(op == "=" for op in node.val):
+    if node.op == "rel" and all(op in ("=", "~") for op in node.val):
         return node.args
     return None
 

@@ -290,7 +290,7 @@ class _Scanner:
         elif bare in ("operatorname", "mathrm", "mathit", "mathop", "rm"):
             self.named_group(glued)
         elif bare in _WRAPPERS:
-            return
+            self.lone_letter(glued)
         elif bare in ("frac", "dfrac", "tfrac", "cfrac", "sfrac", "nicefrac", "flatfrac"):
             self.out.append(Token("k", "frac", glued))
             self.pending.append([self.nesting, 2])
@@ -355,6 +355,13 @@ class _Scanner:
         elif len(content) == 1 and content.isalpha():
             self.pos = match.end()
             self.word(content, glued)
+
+    def lone_letter(self, glued: bool) -> None:
+        """A wrapped single letter is that letter; other wrapped content stays as it is."""
+        match = _TEXT_GROUP.match(self.text, self.pos)
+        if match and len(match.group(1).strip()) == 1 and match.group(1).strip().isalpha():
+            self.pos = match.end()
+            self.word(match.group(1).strip(), glued)
 
     def function(self, name: str, glued: bool) -> None:
         if name == "ln" and (

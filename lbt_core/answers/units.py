@@ -2,7 +2,7 @@
 
 import re
 
-_TABLE = {
+_TABLE: dict[str, dict[str, float]] = {
     "length": {"m": 1, "meter": 1, "metre": 1, "km": 1000, "kilometer": 1000, "kilometre": 1000, "cm": 0.01, "centimeter": 0.01, "mm": 0.001,
                "mile": 1609.344, "mi": 1609.344, "ft": 0.3048, "foot": 0.3048, "feet": 0.3048, "inch": 0.0254, "inches": 0.0254, "yard": 0.9144},
     "mass": {"kg": 1000, "kilogram": 1000, "g": 1, "gram": 1, "mg": 0.001, "milligram": 0.001, "lb": 453.59237, "pound": 453.59237, "ton": 1e6, "tonne": 1e6},
@@ -27,7 +27,8 @@ _UNITS = {
     for name, factor in names.items()
 }
 _TEXT = re.compile(r"\\(?:text|mathrm|mbox|textrm|rm|operatorname|unit)\s*\{([^{}]*)\}")
-_TRAILING = re.compile(r"^(?P<value>.*[\d)}!eπ])\s*(?P<unit>[A-Za-z%][A-Za-z%/ ]*?)\s*\.?$", re.S)
+_UNIT_MACRO = re.compile(r"\\unit(?:frac)?\[([^\[\]]*)\]\{([^{}]*)\}(?:\{([^{}]*)\})?")
+_TRAILING = re.compile(r"^(?P<value>.*?(?:[\d)}!]|(?<![A-Za-z])e|\\pi))\s*(?P<unit>[A-Za-z%][A-Za-z%/ ]*)\s*\.?$", re.S)
 
 
 def unit_of(phrase: str) -> tuple[str, float] | None:
