@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lbt_core.answers.expr import Node, ParseError, add, has_op, rebuild, sub, sym, symbols, walk
+from lbt_core.answers.expr import Node, ParseError, add, rebuild, sub, sym, symbols, walk
 from lbt_core.answers.parser import Context, parse_sympy
 
 _FUNC = re.compile(r"\s*([A-Za-z]+(?:_\w+)?\d*)\s*\(\s*([A-Za-z]+(?:_\w+)?)\s*\)\s*")
@@ -126,6 +126,7 @@ def difference(left: Node, right: Node) -> Node:
 
 def is_value(node: Node) -> bool:
     """Whether a tree is a plain value: no relation, collection or derivative in it."""
-    return not has_op(
-        node, "rel", "tuple", "set", "vec", "matrix", "deriv", "at", "differential", "pm"
-    )
+    if node.op in ("rel", "tuple", "set", "vec", "matrix", "deriv", "at", "differential", "pm"):
+        return False
+    parts = node.args[::2] if node.op == "cases" else node.args
+    return all(is_value(part) for part in parts)

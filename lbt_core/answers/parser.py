@@ -436,13 +436,11 @@ class Parser:
             if node.op != "tuple" and not self.is_op("="):
                 return fn("Heaviside", node)
             self.pos = start
-        if (
-            self.peek(1).kind == "s"
-            and self.is_op(")", ahead=2)
-            and self.is_op("=", ahead=3)
-            and not self.bars
-        ):
-            self.pos += 3
+        if self.peek(1).kind in ("s", "n", "c") and self.is_op(")", ahead=2):
+            if self.is_op("=", ahead=3) and not self.bars:
+                self.pos += 3
+            elif self.peek(1).kind == "s" and free and name in _FUNCTION_NAMES:
+                raise ParseError(f"unknown function {name}")
         return sym(name)
 
     def skip_arguments(self) -> bool:

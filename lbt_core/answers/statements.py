@@ -76,6 +76,7 @@ def _one_line(text: str) -> str:
     text = _MULTIPLICITY.sub(
         lambda m: f" @{m.group(1) or ('3' if m.group(2).lower() == 'triple' else '2')} ", text
     )
+    text = _prose_marked(text)
     text = (
         re.sub(r"\$\s*\$", " ; ", text) if re.search(r"[^$\s]\s*\$\s+\$\s*[^$\s]", text) else text
     )
