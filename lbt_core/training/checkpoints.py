@@ -81,7 +81,7 @@ def _torn(checkpoint: Path) -> str | None:
         json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
     except (OSError, ValueError):
         return "trainer_state.json"
-    for file in sorted(checkpoint.glob("*.pt")) + sorted(checkpoint.glob("*.pth")):
-        if not zipfile.is_zipfile(file):
+    for file in sorted(checkpoint.iterdir()):
+        if file.suffix in (".pt", ".pth", ".bin") and not zipfile.is_zipfile(file):
             return file.name
     return None

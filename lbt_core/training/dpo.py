@@ -6,6 +6,7 @@ added where ``loss_nll_weight`` says so (arXiv 2406.14629 trains M2 that way).
 
 import json
 import logging
+import resource
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +27,14 @@ from lbt_core.training.history import (
     read_history,
     write_history,
 )
+from lbt_core.training.loading import (
+    adapter_config,
+    gpu_available,
+    load_model,
+    load_tokenizer,
+    model_folder,
+    usable_quantization,
+)
 from lbt_core.training.spec import TrainingSpec
 
 _log = logging.getLogger(__name__)
@@ -43,8 +52,9 @@ class TrainingResult:
     fine-tuning (``full``). ``steps`` counts the optimiser steps in those weights, ``planned_steps``
     those of an undisturbed training; ``stopped`` says why fewer were made, or is None.
     ``quantization`` is what was used in fact. ``tokens`` counts the tokens of all kept sequences,
-    ``seconds`` the wall time of this call's training; ``resumed_from`` is the step it continued
-    from, 0 for a fresh one.
+    ``seconds`` the wall time of this call's training, ``peak_memory`` the bytes of GPU memory at
+    its peak on the first worker (resident memory where there is no GPU); ``resumed_from`` is the
+    step it continued from, 0 for a fresh one.
     """
 
     weights: str
@@ -59,6 +69,7 @@ class TrainingResult:
     tokens: int
     longest: int
     seconds: float
+    peak_memory: int
     resumed_from: int
 
 
@@ -89,9 +100,11 @@ def train_dpo(
     model_dir = model_folder(model_path)
     tokenizer = load_tokenizer(model_dir)
     encoded = encode_pairs(tokenizer, pairs, spec.max_length)
-    quantization = _usable_quantization(spec, say)
+    quantization = usable_quantization(spec, say)
     if encoded.left_out:
         say(describe_left_out(encoded.left_out))
+    if spec.strategy == "fsdp" and not gpu_available():
+        say("WARNING: FSDP needs GPUs: every worker holds a copy of the model instead (DDP)")
     rank, world = _place()
     identity = _identity(model_dir, encoded, spec, quantization)
     refused = checkpoints.claim(out_dir, identity, resume) if rank == 0 else None
@@ -124,6 +137,7 @@ def train_dpo(
         tokens=encoded.tokens,
         longest=encoded.longest,
         seconds=time.monotonic() - began,
+        peak_memory=_peak_memory(),
         resumed_from=checkpoints.step_of(start) if start else 0,
     )
     if rank == 0:
@@ -133,49 +147,6 @@ def train_dpo(
             say(f"training stopped: {watch.stopped}; the weights are those of step {steps}")
     _barrier()
     return result
-
-
-def model_folder(model_path: str) -> Path:
-    """The model's folder; a hub id is looked up in, or fetched into, the local hub cache."""
-    if (Path(model_path) / "config.json").is_file():
-        return Path(model_path)
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 (only for hub ids)
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
-
-    try:
-        return Path(snapshot_download(model_path))
-    except (OSError, HFValidationError, HfHubHTTPError) as error:
-        raise UserError(f"{model_path}: neither a model folder nor a hub id ({error})") from None
-
-
-def load_tokenizer(model_dir: Path) -> Any:
-    """The model's tokenizer, with a padding token."""
-    from transformers import AutoTokenizer  # noqa: PLC0415 (heavy import, only where used)
-
-    tokenizer = AutoTokenizer.from_pretrained(model_dir)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
-
-
-def _usable_quantization(spec: TrainingSpec, say: Callable[[str], None]) -> str:
-    """The quantisation that works on this machine, found out by quantising one small layer."""
-    if spec.quantization == "none":
-        return "none"
-    import torch  # noqa: PLC0415 (heavy import, only where used)
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        import bitsandbytes as bnb  # noqa: PLC0415 (heavy import, only where used)
-
-        layer = bnb.nn.Linear4bit(
-            64, 64, bias=False, compute_dtype=torch.bfloat16, quant_type="nf4"
-        ).to(device)
-        layer(torch.ones(1, 64, dtype=torch.bfloat16, device=device))
-    except (ImportError, RuntimeError, NotImplementedError, AttributeError) as error:
-        say(f"WARNING: 4-bit NF4 does not work here ({error}): training a plain LoRA adapter")
-        return "none"
-    return "nf4"
 
 
 def _identity(
@@ -189,6 +160,15 @@ def _identity(
         **{key: json.dumps(value) for key, value in settings.items()},
         "quantization": quantization,
     }
+
+
+def _peak_memory() -> int:
+    """Bytes at the peak: of the GPU's memory, or resident in this process where there is none."""
+    import torch  # noqa: PLC0415 (heavy import, only where used)
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _place() -> tuple[int, int]:
@@ -241,11 +221,11 @@ def _build(
     chosen_tokens = fmean(len(row["chosen_ids"]) for row in encoded.rows)
     watch = Watch(spec, validation_prompts, chosen_tokens, out_dir, on_row)
     trainer = PairTrainer(
-        model=_load_model(model_dir, spec, quantization, args.local_process_index),
+        model=load_model(model_dir, spec, quantization, args.local_process_index),
         args=args,
         train_dataset=dataset,
         processing_class=tokenizer,
-        peft_config=None if spec.full_finetune else _adapter(spec),
+        peft_config=None if spec.full_finetune else adapter_config(spec),
         callbacks=[watch],
     )
     trainer.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the caller
@@ -254,10 +234,9 @@ def _build(
 
 
 def _arguments(spec: TrainingSpec, out_dir: Path) -> Any:
-    import torch  # noqa: PLC0415 (heavy import, only where used)
     from trl import DPOConfig  # noqa: PLC0415 (heavy import, only where used)
 
-    gpu = torch.cuda.is_available()
+    gpu = gpu_available()
     backend = "nccl" if gpu else "gloo"
     _, world = _place()
     if spec.gradient_accumulation % world:
@@ -265,7 +244,11 @@ def _arguments(spec: TrainingSpec, out_dir: Path) -> Any:
             f"training.gradient_accumulation {spec.gradient_accumulation} is not a multiple of the "
             f"{world} workers"
         )
-    fsdp = {"fsdp": True, "fsdp_config": {"state_dict_type": "FULL_STATE_DICT"}}
+    shard = spec.strategy == "fsdp" and world > 1 and gpu
+    fsdp_config = {
+        "state_dict_type": "FULL_STATE_DICT",
+        "activation_checkpointing": spec.gradient_checkpointing,
+    }
     return DPOConfig(
         output_dir=str(out_dir / "checkpoints"),
         learning_rate=spec.learning_rate,
@@ -282,7 +265,7 @@ def _arguments(spec: TrainingSpec, out_dir: Path) -> Any:
         warmup_steps=spec.warmup,
         weight_decay=spec.weight_decay,
         max_grad_norm=spec.max_grad_norm,
-        gradient_checkpointing=spec.gradient_checkpointing,
+        gradient_checkpointing=spec.gradient_checkpointing and not shard,
         bf16=spec.dtype == "bfloat16",
         seed=spec.seed or 0,
         use_cpu=not gpu,
@@ -296,7 +279,7 @@ def _arguments(spec: TrainingSpec, out_dir: Path) -> Any:
         logging_nan_inf_filter=False,
         report_to=[],
         disable_tqdm=True,
-        **(fsdp if spec.strategy == "fsdp" and world > 1 else {}),
+        **({"fsdp": True, "fsdp_config": fsdp_config} if shard else {}),
     )
 
 
@@ -316,45 +299,6 @@ def _dataset(encoded: EncodedPairs, out_dir: Path) -> Any:
         Dataset(table, fingerprint=encoded.digest).save_to_disk(temporary)
         temporary.rename(folder)
     return load_from_disk(folder)
-
-
-def _load_model(model_dir: Path, spec: TrainingSpec, quantization: str, local_rank: int) -> Any:
-    import torch  # noqa: PLC0415 (heavy import, only where used)
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig  # noqa: PLC0415
-
-    options: dict[str, Any] = {"dtype": getattr(torch, spec.dtype)}
-    if spec.full_finetune:
-        # Steps as small as the paper's vanish in bfloat16 weights: those stay in float32.
-        options["dtype"] = torch.float32
-    if quantization == "nf4":
-        options["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=torch.bfloat16,
-        )
-        if torch.cuda.is_available():
-            options["device_map"] = {"": local_rank}
-    model = AutoModelForCausalLM.from_pretrained(model_dir, **options)
-    for module in model.modules():
-        # On CPUs with AVX512-BF16 bitsandbytes repacks 4-bit weights at the first forward pass in
-        # evaluation mode (here the reference's), for a kernel through which no gradient flows.
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
-    return model
-
-
-def _adapter(spec: TrainingSpec) -> Any:
-    from peft import LoraConfig  # noqa: PLC0415 (heavy import, only where used)
-
-    chosen = spec.target_modules
-    return LoraConfig(
-        r=spec.lora_r,
-        lora_alpha=spec.lora_alpha,
-        lora_dropout=spec.lora_dropout,
-        target_modules=chosen if isinstance(chosen, str) else list(chosen),
-        task_type="CAUSAL_LM",
-    )
 
 
 def _save_weights(trainer: Any, stopped: str | None, out_dir: Path, rank: int) -> int:

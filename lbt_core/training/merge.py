@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lbt_core.training.data import end_token_id, prompt_ids
-from lbt_core.training.dpo import load_tokenizer, model_folder
+from lbt_core.training.loading import load_tokenizer, model_folder
 
 # Everything of a model folder that is neither weights nor configuration.
 _TEXT_FILES = ("tokenizer*", "special_tokens_map.json", "chat_template*", "vocab*", "merges.txt")

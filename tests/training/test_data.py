@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from conftest import byte_tokenizer, make_pair
+from small_training import byte_tokenizer, make_pair
 
 from lbt_core.errors import DataError
 from lbt_core.prompts import BEGIN, END_OF_TURN, card_chat, question_prompt

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import make_pair, make_spec
 from datasets import Dataset
 from peft import LoraConfig
+from small_training import build_model, make_pair, make_spec
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer
 
@@ -150,13 +150,15 @@ def test_full_fine_tuning_leaves_a_whole_model(
 
 
 def test_four_bit_training_has_nearly_the_losses_of_full_precision(
-    model_dir: Path, pairs: list[Preference], spec: TrainingSpec, tmp_path: Path
+    pairs: list[Preference], spec: TrainingSpec, tmp_path: Path
 ) -> None:
-    wide = train_dpo(str(model_dir), pairs, spec, tmp_path / "wide")
-    narrow = train_dpo(str(model_dir), pairs, make_spec(quantization="nf4"), tmp_path / "narrow")
+    # layers of whole 64-weight blocks, which bitsandbytes would repack on some CPUs
+    model = str(build_model(tmp_path, width=64))
+    wide = train_dpo(model, pairs, spec, tmp_path / "wide")
+    narrow = train_dpo(model, pairs, make_spec(quantization="nf4"), tmp_path / "narrow")
     assert narrow.quantization == "nf4"
     losses = [[row["loss"] for row in result.history] for result in (wide, narrow)]
-    # falls from 0.693 to 0.633; without gradient through the frozen layers it stays above 0.66
+    # measured: 0.004 apart at most; 0.09 where no gradient flows through the frozen layers
     assert losses[1] == pytest.approx(losses[0], abs=0.01)
 
 

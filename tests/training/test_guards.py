@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import make_pair, make_spec
+from small_training import make_pair, make_spec
 from transformers import AutoModelForCausalLM
 
 from lbt_core.rows import Preference

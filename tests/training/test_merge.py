@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import make_spec
+from small_training import make_spec
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from lbt_core.rows import Preference

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 import ray
-from conftest import make_spec
+from small_training import make_spec
 
 from lbt_core.errors import UserError
 from lbt_core.rows import Preference

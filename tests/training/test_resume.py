@@ -8,7 +8,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-from conftest import make_spec
+from small_training import make_spec
 
 from lbt_core.rows import Preference
 from lbt_core.training.checkpoints import latest_whole
@@ -40,6 +40,7 @@ def kill_at(process: BaseProcess, folder: Path, step: int) -> None:
     assert process.exitcode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_killed_three_times_it_ends_like_an_undisturbed_training(
     model_dir: Path, pairs: list[Preference], tmp_path: Path
 ) -> None:
