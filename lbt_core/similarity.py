@@ -48,7 +48,7 @@ class SimilaritySpec:
 
     embedder: str = TFIDF
     selection: Literal["nearest", "spread"] = "nearest"
-    spread_over: int = 30
+    spread_over: int = 10
     batch_size: int = 64
     device: str | None = None
 

@@ -2,8 +2,9 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from lbt_core.errors import UserError
@@ -95,8 +96,9 @@ ATTRIBUTION_NAMES = (
 MAX_TEXT_DEPTH = 8
 
 
+@lru_cache(maxsize=16_384)
 def fold(name: str) -> str:
-    """A key as it is compared: letters and digits only, lower case."""
+    """A key as it is compared: without spaces, dashes, dots and underscores, lower case."""
     return re.sub(r"[\s_\-.]+", "", name).lower()
 
 
@@ -156,14 +158,19 @@ def lookup(record: Mapping[str, Any], name: str, fields: FieldMap) -> Any:
 
 def first_of(record: Mapping[str, Any], names: Sequence[str]) -> Any:
     """The first non-empty value under one of the names, compared folded."""
-    folded = {
-        fold(key): value for key, value in reversed(list(record.items())) if isinstance(key, str)
-    }
+    return next(all_of(record, names), None)
+
+
+def all_of(record: Mapping[str, Any], names: Sequence[str]) -> Iterator[Any]:
+    """The non-empty values under the names, in the order of the names."""
+    folded: dict[str, Any] = {}
+    for key, value in record.items():
+        if isinstance(key, str):
+            folded.setdefault(fold(key), value)
     for name in names:
         value = folded.get(fold(name))
         if not is_empty(value):
-            return value
-    return None
+            yield value
 
 
 def is_empty(value: Any) -> bool:

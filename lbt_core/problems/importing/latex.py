@@ -18,6 +18,7 @@ _LOST_ESCAPES = (
     (re.compile(r"\r(?=(?:ight|ho|angle|vert)(?![a-z]))"), r"\\r"),
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\u200b-\u200f\u2028\u2029]")
+_WRAPPED = re.compile(r"(?<![.:;?!\\\n])[ \t]*\n(?=[a-z$])")  # a line that goes on in the next
 _LAYOUT = re.compile(
     r"\\(?:leavevmode|allowbreak|noindent|displaystyle|textstyle|bigskip|medskip|smallskip|newline|par|centering)(?![A-Za-z]) ?"
     r"|\\(?:pagebreak|nopagebreak|linebreak|vspace\*?|hspace\*?|vskip|label|index|myindex)(?:\[[^\]]*\]|\{[^{}]*\})+"
@@ -49,6 +50,8 @@ def balanced(text: str, start: int) -> int:
 
 def replace_command(text: str, name: str, write: Callable[[str | None, list[str]], str]) -> str:
     """Every ``\\name[option]{argument}{argument}`` replaced by ``write(option, arguments)``, braces balanced; ``write`` must not return the command."""
+    if f"\\{name}" not in text:
+        return text
     pattern = re.compile(rf"\\{name}(?![A-Za-z])\*?\s*(\[[^\]]*\])?\s*(?=\{{)")
     position = 0
     while match := pattern.search(text, position):
@@ -98,7 +101,7 @@ def repair(text: str) -> str:
 
 def clean(text: str) -> str:
     """The text without book macros and layout; formulas keep their LaTeX."""
-    text = repair(text)
+    text = _WRAPPED.sub(" ", repair(text))
     if "\\" in text or "~" in text:
         text = _LAYOUT.sub("", text)
         text = _matrices(text)

@@ -20,7 +20,7 @@ _ASKS_TO_SOLVE = re.compile(
 )
 _ASKS_MORE = re.compile(
     r"\b(?:euler|approximat|classif|critical|limit|series|laplace transform of|transfer|integrating factor for|error|linear\?|"
-    r"how (?:many|much|long|far|fast)|what|when|which|where|why|is it|verify|show|set up|write|rewrite|convert|steady|eigenval|"
+    r"how (?:many|much|long|far|fast)|what|when|which|where|why|is it|verify|show|set up|write|rewrite|convert|steady|stationary|equilibri|eigenval|"
     r"describe|behavio|sketch|draw|interval|numerical|initial condition|for all|positive integer|cases?)",
     re.IGNORECASE,
 )

@@ -20,6 +20,7 @@ from lbt_core.problems.importing.fields import (
     SHARED_TEXT,
     TITLES,
     FieldMap,
+    all_of,
     answer_text,
     as_text,
     first_of,
@@ -156,9 +157,8 @@ def _question_text(value: Mapping[str, Any], fields: FieldMap) -> str:
     """The record's own question, "" where the key holds records rather than text."""
     if fields.has("question"):
         return as_text(lookup(value, "question", fields))
-    for name in NAMES["question"]:
-        found = first_of(value, (name,))
-        if found is None or isinstance(found, bool):
+    for found in all_of(value, NAMES["question"]):
+        if isinstance(found, bool):
             continue
         if isinstance(found, Mapping) and not isinstance(
             first_of(found, ("text", "latex", "content", "stem", "value", "body")), str

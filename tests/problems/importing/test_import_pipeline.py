@@ -86,6 +86,7 @@ def test_a_wrong_reference_is_set_aside_with_its_residual(run: Any, record: dict
     [
         ("Let $x' = 2t$, $x(0)=0$. Approximate $x(4)$ by Euler's method with step 1.", "12"),
         ("Find the critical points of $x' = x(x-1)$.", "$x=0$, $x=1$"),
+        ("Find all equilibrium solutions of $y' = 2y(y-1)$.", "$y = 0, 1$"),
         ("Classify $y'' + 8y' = 1$: linear or not?", "linear"),
         ("Find $y(2)$ if $y' = y$ and $y(0) = 1$.", "$y = e^2$"),
         ("Write $x''' = x$ as a first-order system.", "$u' = v$, $v' = w$, $w' = u$"),
