@@ -30,7 +30,9 @@ class Section(BaseModel):
     """A part of the configuration: unknown fields are refused, values never change after
     loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class TinyCorpus(Section):
@@ -255,7 +257,7 @@ def load_config(profile: str = "demo", overrides: Iterable[str] = ()) -> RunConf
     raw = _profile_values(profile)
     for override in overrides:
         path, separator, text = override.partition("=")
-        if not separator:
+        if not separator or not path.strip():
             raise UserError(f"--set {override}: expected section.field=value")
         _assign(raw, path.strip(), _parse_value(override, text))
     return build_config(raw)
@@ -266,7 +268,11 @@ def build_config(raw: Mapping[str, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(raw)
     except ValidationError as error:
-        raise UserError("; ".join(_explain(e) for e in error.errors())) from None
+        clauses: dict[str, list[str]] = {}
+        for one in error.errors():
+            name, message = _explain(one)
+            clauses.setdefault(name, []).append(message)
+        raise UserError("; ".join(f"{n}: {', or '.join(m)}" for n, m in clauses.items())) from None
 
 
 def _profile_values(profile: str) -> dict[str, Any]:
@@ -312,32 +318,39 @@ def _assign(raw: dict[str, Any], path: str, value: Any) -> None:
     raw[keys[-1]] = value
 
 
-def _explain(error: Any) -> str:
-    """One validation error as a clause: field, what is wrong, what is allowed."""
+def _explain(error: Any) -> tuple[str, str]:
+    """One validation error: the field's dotted name; what is wrong and what is allowed."""
     location = [str(part) for part in error["loc"]]
-    name = ".".join(location) or "configuration"
     kind = error["type"]
     if kind == "extra_forbidden":
-        siblings = _field_names(location[:-1])
+        siblings = _section_at(location[:-1])[1]
         allowed = f"; fields here: {', '.join(siblings)}" if siblings else ""
-        return f"{name}: no such field{_nearest(location[-1], siblings)}{allowed}"
+        return ".".join(location), f"no such field{_nearest(location[-1], siblings)}{allowed}"
+    name = ".".join(_section_at(location)[0]) or "configuration"
     message = error["msg"].removeprefix("Value error, ")
     got = "" if kind in ("missing", "value_error") else f", got {error['input']!r}"
-    return f"{name}: {message[0].lower()}{message[1:]}{got}"
+    return name, f"{message[0].lower()}{message[1:]}{got}"
 
 
-def _field_names(location: list[str]) -> list[str]:
+def _section_at(location: list[str]) -> tuple[list[str], list[str]]:
+    """How far a validation error's location follows fields (and indices into lists; what comes
+    after names a type), and the fields of the section that it leads to."""
     model: type[BaseModel] = RunConfig
+    followed: list[str] = []
+    fields = sorted(model.model_fields)
     for part in location:
-        if part not in model.model_fields:
-            return sorted(model.model_fields)
+        if part.isdigit():
+            followed.append(part)
+            continue
+        if part not in fields:
+            break
+        followed.append(part)
         annotation = model.model_fields[part].annotation
         inner = [annotation, *typing.get_args(annotation)]
         found = [a for a in inner if isinstance(a, type) and issubclass(a, BaseModel)]
-        if not found:
-            return []
-        model = found[0]
-    return sorted(model.model_fields)
+        model = found[0] if found else model
+        fields = sorted(model.model_fields) if found else []
+    return followed, fields
 
 
 def _nearest(word: str, candidates: Iterable[str]) -> str:

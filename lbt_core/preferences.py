@@ -31,7 +31,9 @@ _EQUAL = 1e-9
 class PreferenceSpec(BaseModel):
     """Which rationale is preferred to which, and how many such pairs are kept."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     correctness_weight: float = Field(0.5, ge=0, le=1, title="Weight of correctness")
     """Weight of the verdict (right 1, else 0) in the score."""
