@@ -24,6 +24,11 @@ _ASKS_MORE = re.compile(
     r"describe|behavio|sketch|draw|interval|numerical|initial condition|for all|positive integer|cases?)",
     re.IGNORECASE,
 )
+_OTHER_TASK = re.compile(
+    r"\b(?:approximat|euler|runge|errors?\b|classif|critical|equilibri|stationary|limit|integrating factor for|eigenval)",
+    re.IGNORECASE,
+)
+_GIVEN_ANSWER = re.compile(r"(?<=\n)Its answer: (?:.|\n)*?\n(?=Part \(|[A-Z]|\$)")
 _ANY_SOLUTION = re.compile(
     r"\b(?:a|any|one|some|particular|polynomial|constant) (?:\w+ )?solution\b|\bguess\b",
     re.IGNORECASE,
@@ -120,10 +125,15 @@ def enrich(problem: Problem) -> Enriched:
             return Enriched(problem, PROVEN)
         wrong = proof.verdict == "incorrect" and problem.kind in SOLVED_KINDS
         return Enriched(problem, WRONG if wrong else UNPROVEN, proof.detail)
-    read = read_ode(problem.question, problem.answer)
+    asked = _GIVEN_ANSWER.sub("", problem.question)
+    task = latex.without_math(
+        asked[asked.rfind("\n") + 1 :] if asked != problem.question else asked
+    )
+    read = None if _OTHER_TASK.search(task) else read_ode(asked, problem.answer)
     if read is None:
         return Enriched(with_plain_kind(problem), NONE)
-    candidate = replace(problem, ode=read.ode, ics=read.ics, func=read.func, kind=read.kind)
+    kind = "general" if read.kind == "particular" and "general" in task else read.kind
+    candidate = replace(problem, ode=read.ode, ics=read.ics, func=read.func, kind=kind)
     proof = prove(candidate)
     if proof.verdict == "correct":
         return Enriched(candidate, PROVEN)

@@ -203,13 +203,13 @@ class Importer:
             return
         problem = enriched.problem
         keys = merge_keys(problem)
-        if (earlier := seen.find(keys)) is not None:
+        if (earlier := seen.find(keys, problem.parent)) is not None:
             self.counts.duplicates += 1
             _line(
                 merged,
                 place=item.place,
                 id=problem.id,
-                duplicate_of=earlier[2],
+                duplicate_of=earlier[1],
                 by="text" if earlier[0].startswith("q:") else "equation and conditions",
                 question=problem.question,
                 answer=problem.answer,
@@ -219,7 +219,9 @@ class Importer:
         self.counts.renamed_ids += name != problem.id
         problem = replace(problem, id=name)
         number = self.clusters.add()
-        for other in seen.add([*keys, *(f"leak {k}" for k in leak_keys(problem))], number, name):
+        for other in seen.add(
+            [*keys, *(f"leak {k}" for k in leak_keys(problem))], number, name, problem.parent
+        ):
             self.clusters.join(other, number)
         self.topic_of.append(self.topics.setdefault(problem.topic, len(self.topics)))
         self.order_of.append(order_key(self.options.split.seed, name))

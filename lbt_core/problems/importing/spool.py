@@ -21,7 +21,7 @@ class Seen:
         for pragma in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{CACHE_KIB}"):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.execute(
-            "CREATE TABLE keys (key TEXT PRIMARY KEY, number INTEGER, id TEXT) WITHOUT ROWID"
+            "CREATE TABLE keys (key TEXT PRIMARY KEY, number INTEGER, id TEXT, parent TEXT) WITHOUT ROWID"
         )
         self._db.execute("CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID")
         self._db.execute("BEGIN")
@@ -37,17 +37,23 @@ class Seen:
     ) -> None:
         self._db.close()
 
-    def find(self, keys: Iterable[str]) -> tuple[str, int, str] | None:
-        """(key, number, id) of the first problem that has one of the keys."""
+    def find(self, keys: Iterable[str], parent: str | None) -> tuple[str, str] | None:
+        """(key, id) of the first problem that has one of the keys.
+
+        An equation key of a part of the same exercise does not count: its parts ask different things of one equation.
+        """
         for key in keys:
             row = self._db.execute(
-                "SELECT key, number, id FROM keys WHERE key = ?", (key,)
+                "SELECT key, id, parent FROM keys WHERE key = ?", (key,)
             ).fetchone()
-            if row:
-                return str(row[0]), int(row[1]), str(row[2])
+            sibling = parent is not None and row and row[2] == parent and key.startswith("e:")
+            if row and not sibling:
+                return str(row[0]), str(row[1])
         return None
 
-    def add(self, keys: Iterable[str], number: int, problem_id: str) -> list[int]:
+    def add(
+        self, keys: Iterable[str], number: int, problem_id: str, parent: str | None
+    ) -> list[int]:
         """Remember the keys of a problem; the numbers of earlier problems that hold one of them."""
         earlier = []
         for key in dict.fromkeys(keys):
@@ -55,7 +61,9 @@ class Seen:
             if row:
                 earlier.append(int(row[0]))
             else:
-                self._db.execute("INSERT INTO keys VALUES (?, ?, ?)", (key, number, problem_id))
+                self._db.execute(
+                    "INSERT INTO keys VALUES (?, ?, ?, ?)", (key, number, problem_id, parent)
+                )
         return earlier
 
     def free_id(self, wanted: str) -> str:

@@ -18,7 +18,7 @@ from lbt_core.problems.importing.encoding import find_encoding
 from lbt_core.problems.importing.fields import FieldMap
 from lbt_core.problems.importing.readers import Source, records
 
-TABLE = 'id,question,answer\n1,"Lösen Sie: ""y\' = y, y(0) = 1""",y = e^x\n2,"Find y\nfrom y\' = é",y = é x + C\n'
+TABLE = 'id,question,answer\n1,"Lösen Sie: ""y\' = y, y(0) = 1""",y = e^x\n2,"Find y.\nHere y\' = é",y = é x + C\n'
 
 
 def write(tmp_path: Path, name: str, content: bytes) -> Path:
@@ -35,7 +35,7 @@ def test_csv_in_odd_encodings_with_quotes_and_line_breaks(
 ) -> None:
     got = run(write(tmp_path, "t.csv", TABLE.encode(encoding))).problems
     assert got["1"].question == 'Lösen Sie: "y\' = y, y(0) = 1"'
-    assert (got["2"].question, got["2"].answer) == ("Find y\nfrom y' = é", "y = é x + C")
+    assert (got["2"].question, got["2"].answer) == ("Find y.\nHere y' = é", "y = é x + C")
 
 
 def test_a_guessed_encoding_is_reported(run: Any, tmp_path: Path) -> None:

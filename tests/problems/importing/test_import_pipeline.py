@@ -259,3 +259,18 @@ def test_the_flat_diffyqs_file_is_imported_too(tmp_path: Path) -> None:
         [p for p in load_corpus(tmp_path / "c") if (p.split == "test") == t] for t in (False, True)
     )
     assert leaks(train, test) == []
+
+
+def test_parts_that_ask_different_things_of_one_equation_are_not_duplicates(run: Any) -> None:
+    parts = [
+        {"text": "Find a particular solution to $y''+2y=e^x$.", "answer": "$y = e^x/3$"},
+        {"text": "Find the general solution.", "answer": "$y = C_1\\cos(\\sqrt2 x) + C_2\\sin(\\sqrt2 x) + e^x/3$"},
+    ]
+    got = run([{"id": "e1", "stem": "", "parts": parts}], prove=True)
+    assert {n: p.kind for n, p in got.problems.items()} == {"e1a": "particular", "e1b": "general"}
+
+
+def test_a_number_that_happens_to_solve_the_equation_is_no_proof(run: Any) -> None:
+    question = "Let $x' = x e^{t}$, $x(0)=0$. Approximate $x(4)$ using Euler's method."
+    got = run([{"id": "1", "question": question, "answer": "0"}], prove=True)
+    assert got.problems["1"].ode is None
