@@ -1,6 +1,6 @@
 """Expression trees: what the parser makes and everything else reads. Plain data, no evaluation."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -161,3 +161,30 @@ def signs(node: Node) -> list[Node]:
         return rebuild(node, change)
 
     return [choose(1), choose(-1)]
+
+
+def differentiate(node: Node, variable: str, unknowns: Sequence[str]) -> Node:
+    """The derivative of sums, products and powers of the variable and of unknowns; raises ParseError for anything else."""
+    op = node.op
+    if op in ("num", "const"):
+        return ZERO
+    if op == "sym":
+        if node.val in unknowns:
+            return Node("deriv", (), (node.val, ((variable, 1),)))
+        return ONE if node.val == variable else ZERO
+    if op == "deriv":
+        name, ((own, order), *more) = node.val
+        if more or own != variable:
+            raise ParseError("partial derivative")
+        return Node("deriv", (), (name, ((variable, order + 1),)))
+    if op in ("add", "neg"):
+        return node._replace(args=tuple(differentiate(a, variable, unknowns) for a in node.args))
+    if op == "mul":
+        a, b = node.args
+        da, db = (differentiate(n, variable, unknowns) for n in node.args)
+        return add(Node("mul", (da, b)), Node("mul", (a, db)))
+    if op == "pow" and node.args[1].op == "num":
+        base, power = node.args
+        lowered = Node("mul", (power, Node("pow", (base, num(power.val - 1)))))
+        return Node("mul", (lowered, differentiate(base, variable, unknowns)))
+    raise ParseError("derivative of an expression")

@@ -1,5 +1,6 @@
 """One verdict for one answer: extract, parse, then substitute into the equations or compare with the reference."""
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from lbt_core.answers.implicit import check_implicit
 from lbt_core.answers.numbers import Names, equal_values
 from lbt_core.answers.parser import EMPTY
 from lbt_core.answers.question import read_ode
-from lbt_core.answers.solutions import Check, check_explicit, initial_point
+from lbt_core.answers.solutions import Check, check_explicit, exact_rank, initial_point
 from lbt_core.answers.statements import Answer, Statement, read_answer, relation_sides, resolve
 from lbt_core.rows import Problem
 
@@ -195,9 +196,10 @@ def _attempt(
     if len(equations.unknowns) > 1:
         return _system(problem, equations, read, needed, reference)
     unknown = equations.unknowns[0]
+    exact = not re.search(r"\d\.\d{6}", problem.answer) and not reference
     checks: list[tuple[str, Check]] = []
     for statement in read.statements:
-        checks += _checks_of(equations, statement.node, unknown)
+        checks += _checks_of(equations, statement.node, unknown, exact)
     if read.failed and not reference:
         return "unparsable", "parse", read.failed[0]
     if not checks:
@@ -241,7 +243,9 @@ def _as_reference(problem: Problem, equations: Equations, checks: list[tuple[str
     return ("correct", "steps", "") if same else ("incorrect", "steps", "differs from the reference on a piece")
 
 
-def _checks_of(equations: Equations, node: Node, unknown: str) -> list[tuple[str, Check]]:
+def _checks_of(
+    equations: Equations, node: Node, unknown: str, exact: bool = False
+) -> list[tuple[str, Check]]:
     """The checks that one statement asks for, each with the name of its method."""
     if has_op(node, "deriv", "differential"):
         return [("derivative left", Check(False, detail="a derivative is left in the answer"))]
@@ -251,7 +255,7 @@ def _checks_of(equations: Equations, node: Node, unknown: str) -> list[tuple[str
             return [("form", Check(False, detail=f"{node.op} is no solution"))]
         if unknown in symbols(node):
             return [("form", Check(False, detail="the unknown in its own value"))]
-        return [("substitution", check_explicit(equations, {unknown: s})) for s in signs(node)]
+        return [("substitution", check_explicit(equations, {unknown: s}, exact)) for s in signs(node)]
     if _names_unknown(sides[0], unknown) and not any(unknown in symbols(s) for s in sides[1:]):
         return [
             ("substitution", check_explicit(equations, {unknown: v}))
@@ -259,7 +263,7 @@ def _checks_of(equations: Equations, node: Node, unknown: str) -> list[tuple[str
             for v in signs(s)
         ]
     if len(sides) == 2 and _names_unknown(sides[1], unknown) and unknown not in symbols(sides[0]):
-        return [("substitution", check_explicit(equations, {unknown: v})) for v in signs(sides[0])]
+        return [("substitution", check_explicit(equations, {unknown: v}, exact)) for v in signs(sides[0])]
     if not any(unknown in symbols(s) for s in sides):
         return [("form", Check(False, detail="no statement about the unknown"))]
     out = []
@@ -295,11 +299,18 @@ def _verdict(
         ):
             return "incorrect", method, f"{check.rank} of {equations.order} constants"
         return "correct", method, check.detail
-    if check.rank < needed:
+    if check.rank < needed and _rank(equations, check) < needed:
         return "incorrect", method, f"{check.rank} of {needed} constants"
     if needed == 0 and check.rank > 0 and (equations.conditions or problem.kind == "particular"):
         return "incorrect", method, "a constant is left"
     return "correct", method, check.detail
+
+
+def _rank(equations: Equations, check: Check) -> int:
+    """The rank of a check, with many digits where doubles found fewer than the order."""
+    if check.node is None or not check.constants or check.rank >= min(equations.order, check.constants):
+        return check.rank
+    return max(check.rank, exact_rank(equations, {equations.unknowns[0]: check.node}))
 
 
 def _system(
@@ -366,7 +377,7 @@ def _required_rank(kind: str, reference: str, equations: Equations) -> int:
             ]
     except (ParseError, ArithmeticError, ValueError, RecursionError):
         return default
-    good = [c.rank for _, c in checks if c.solves and c.fits]
+    good = [_rank(equations, c) for _, c in checks if c.solves and c.fits]
     return min(max(good), equations.order) if good else default
 
 

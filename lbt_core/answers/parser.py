@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from lbt_core.answers.expr import Node, ParseError, fn, num, sym
+from lbt_core.answers.expr import Node, ParseError, differentiate, fn, num, sym
 from lbt_core.answers.tokens import FUNCTIONS, SYMPY_ONLY, Token, tokenize
 
 MAX_DEPTH = 50
@@ -23,6 +23,7 @@ _ENVIRONMENTS = {
     "bsmallmatrix",
 }
 _FUNCTION_NAMES = {"f", "g", "h", "F", "G", "Q", "q", "phi", "psi"}
+_COMPARISONS = {"Ne": "!=", "Gt": ">", "Lt": "<", "Ge": ">=", "Le": "<="}
 _STEPS = {"u", "H", "U", "theta", "Theta", "sigma"}
 
 
@@ -399,11 +400,29 @@ class Parser:
                 return Node("const", (), "e" if name == "E" else "i")
         elif name in ("i", "I") and name not in context.names and name not in context.variables:
             return Node("const", (), "i")
+        if (bessel := self.bessel(name)) is not None:
+            return bessel
+        if name == "W" and self.is_op("(") and "W" not in context.names:
+            return fn("LambertW", self.group())
         if name == "L" and self.transform():
             return sym(name)
         if self.is_op("(") and name not in context.variables:
             return self.called(name)
         return sym(name)
+
+    def bessel(self, name: str) -> Node | None:
+        r"""``J_0(x)``, ``Y_{\sqrt 3}(x)`` and the like; None where the symbol is something else."""
+        kind = {"J": "besselj", "Y": "bessely", "I": "besseli", "K": "besselk"}.get(name[:1])
+        if kind is None or name in self.context.names:
+            return None
+        if len(name) == 1 and self.is_op("_"):
+            self.next()
+            order = self.piece()
+        elif name[:2] in ("J_", "Y_") and name[2:].isdigit() and self.is_op("("):
+            order = num(int(name[2:]))
+        else:
+            return None
+        return fn(kind, order, self.group())
 
     def transform(self) -> bool:
         r"""Moves past ``\{f\}`` or ``^{-1}\{F\}`` after an L: what is transformed; False where nothing of the kind stands here."""
@@ -571,6 +590,8 @@ class Parser:
         self.expect(")")
         if name == "Eq" and len(items) == 2:
             return Node("rel", tuple(items), ("=",))
+        if name in _COMPARISONS and len(items) == 2:
+            return Node("rel", tuple(items), (_COMPARISONS[name],))
         if name == "Rational" and len(items) == 2:
             return Node("div", tuple(items))
         if name in ("Integer", "Float", "Rational") and len(items) == 1:
@@ -589,10 +610,7 @@ class Parser:
             return Node("div", (fn("ln", items[0]), fn("ln", items[1])))
         return fn(name, *items)
 
-    @staticmethod
-    def derivative(items: list[Node]) -> Node:
-        if items[0].op != "sym":
-            raise ParseError("derivative of an expression")
+    def derivative(self, items: list[Node]) -> Node:
         orders: dict[str, int] = {}
         last = ""
         for item in items[1:]:
@@ -604,7 +622,13 @@ class Parser:
             )
             last = str(variable.val)
             orders[last] = orders.get(last, 0) + order
-        return Node("deriv", (), (items[0].val, tuple(orders.items())))
+        if items[0].op == "sym":
+            return Node("deriv", (), (items[0].val, tuple(orders.items())))
+        node = items[0]
+        for variable_name, times in orders.items():
+            for _ in range(min(times, 8)):
+                node = differentiate(node, variable_name, self.context.unknowns)
+        return node
 
     # commands
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from lbt_core.answers.arithmetic import DIGITS, DOUBLES, Array, Backend
+from lbt_core.answers.arithmetic import Array, Backend
 from lbt_core.answers.expr import Node, walk
 from lbt_core.answers.functions import NON_ANALYTIC
 from lbt_core.answers.series import Evaluator, Series
@@ -82,6 +81,12 @@ def constant_values(row: int, count: int, real: bool = False) -> Array:
 def parameter_values(row: int, count: int) -> Array:
     """Positive values of the row-th parameter (away from those of constants)."""
     return np.array(_POSITIVE[_ROWS - 1 - row % 40, :count][::-1], dtype=complex)
+
+
+def scattered_values(row: int) -> Array:
+    """Sixty real values of widely different size and sign."""
+    rng = np.random.default_rng(4099 + row)
+    return rng.choice((-1.0, 1.0), 60) * 10.0 ** rng.uniform(-1.3, 0.7, 60) + 0j
 
 
 def non_analytic(*nodes: Node) -> bool:
@@ -171,22 +176,3 @@ def evaluator(backend: Backend, order: int, env: dict[str, Series]) -> Evaluator
 def long_decimals(node: Node) -> bool:
     """Whether a decimal with many digits occurs, which doubles could not tell from the number that it rounds."""
     return any(n.op == "num" and n.val.denominator > 10**6 for n in walk(node))
-
-
-def fraction(value: float) -> Fraction:
-    """A double as the rational that it is."""
-    return Fraction(value)
-
-
-__all__ = [
-    "DIGITS",
-    "DOUBLES",
-    "Judged",
-    "constant_values",
-    "evaluator",
-    "judge",
-    "near",
-    "non_analytic",
-    "parameter_values",
-    "variable_values",
-]

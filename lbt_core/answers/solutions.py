@@ -20,6 +20,7 @@ from lbt_core.answers.sampling import (
     near,
     non_analytic,
     parameter_values,
+    scattered_values,
     unsettled,
     variable_values,
     widen,
@@ -38,6 +39,7 @@ class Check:
     rank: int = 0
     detail: str = ""
     node: Node | None = None
+    constants: int = 0
 
     @property
     def undecided(self) -> bool:
@@ -53,9 +55,13 @@ def free_constants(nodes: Sequence[Node], equations: Equations) -> list[str]:
 
 
 def check_explicit(
-    equations: Equations, candidate: Mapping[str, Node], need_rank: bool = True
+    equations: Equations, candidate: Mapping[str, Node], exact: bool = True
 ) -> Check:
-    """Substitutes an explicit candidate (one expression an unknown); raises ParseError where it has no numeric meaning."""
+    """Substitutes an explicit candidate (one expression an unknown).
+
+    With ``exact`` a rounded decimal is wrong, however long; without, one of 10 digits passes (for problems that hold such
+    themselves). Raises ParseError where the candidate has no numeric meaning.
+    """
     nodes = [candidate[u] for u in equations.unknowns]
     names = free_constants(nodes, equations)
     if len(names) > 12:
@@ -64,12 +70,11 @@ def check_explicit(
     env = base_columns(equations, names, real)
     count = len(env[equations.variable][0])
     bases = []
-    if names and need_rank:
+    if names:
         bases = [0, 5] if real or equations.conditions else [0, 5, 10]
         env = with_differences(env, names, [b for b in bases if b < count])
     order = max(max(equations.orders), 0)
-    exact = any(long_decimals(n) for n in nodes)
-    backend: Backend = DIGITS if exact else DOUBLES
+    backend: Backend = DIGITS if exact and any(long_decimals(n) for n in nodes) else DOUBLES
     with np.errstate(all="ignore"):
         jets = series_of(equations, candidate, env, order, backend)
         solves, detail = _residuals(equations, candidate, env, jets, count, order, backend)
@@ -77,7 +82,7 @@ def check_explicit(
         fits: bool | None = True
         if solves and equations.conditions:
             fits, detail = check_conditions(equations, candidate, names)
-    return Check(solves, fits, rank, detail, nodes[0] if len(nodes) == 1 else None)
+    return Check(solves, fits, rank, detail, nodes[0] if len(nodes) == 1 else None, len(names))
 
 
 def base_columns(equations: Equations, names: Sequence[str], real: bool) -> Columns:
@@ -170,9 +175,21 @@ def _residuals(
         jets = series_of(equations, candidate, short, order, backend)
         judged, terms = judge_residuals(equations, short, jets, count, backend)
     detail = f"residual {max(j.worst for j in judged):.2g}"
+    if not all(j.passes for j in judged) and not equations.conditions and all(np.any(j.zero) or j.empty for j in judged):
+        judged = _elsewhere(equations, candidate, env, order)
     if any(j.empty for j in judged):
         return False, "no value at any sample point"
     return all(j.passes for j in judged), detail
+
+
+def _elsewhere(equations: Equations, candidate: Mapping[str, Node], env: Columns, order: int) -> list[Judged]:
+    """Judged again at many real points, for solutions that hold on a part of the plane only (roots, inverse functions)."""
+    far = {name: [scattered_values(row)] for row, name in enumerate(sorted(env))}
+    like = far[equations.variable][0]
+    far[equations.variable] = [np.abs(like) * 3, np.ones_like(like)]
+    jets = series_of(equations, candidate, far, order, DOUBLES)
+    judged, _ = judge_residuals(equations, far, jets, len(like), DOUBLES)
+    return [Judged(j.zero, j.nonzero & (np.sum(j.zero) < 5), j.worst) for j in judged]
 
 
 def judge_residuals(
@@ -201,33 +218,49 @@ def jacobian_rank(
     names: Sequence[str],
     bases: Sequence[int],
     count: int,
+    noise: float = 1e-9,
 ) -> int:
     """Rank of the Jacobian of (y, y', …, y^(n-1)) with respect to the constants, the best over the base points."""
-    rows = []
+    rows: list[Any] = []
     for unknown, order in zip(equations.unknowns, equations.orders, strict=True):
-        rows += [np.asarray(c, dtype=complex) for c in jets[unknown][: max(order, 1)]]
+        rows += jets[unknown][: max(order, 1)]
     best = 0
     for which in range(len(bases)):
-        matrix = np.empty((len(rows), len(names)), dtype=complex)
+        matrix = np.full((len(rows), len(names)), np.nan + 0j)
         for k in range(len(names)):
             at = count + 2 * (which * len(names) + k)
             for r, row in enumerate(rows):
-                matrix[r, k] = (row[at] - row[at + 1]) / (2 * STEP) if at + 1 < len(row) else np.nan
-        scale = max((abs(row[bases[which]]) for row in rows), default=0.0)
-        best = max(best, matrix_rank(matrix, scale))
+                if at + 1 < len(row):
+                    matrix[r, k] = complex(row[at] - row[at + 1]) / (2 * STEP)
+        scale = max((abs(complex(row[bases[which]])) for row in rows), default=0.0)
+        best = max(best, matrix_rank(matrix, noise * scale))
     return best
 
 
-def matrix_rank(matrix: Any, scale: float) -> int:
-    """Numerical rank with columns normalised; columns that are noise against ``scale`` count as zero."""
+def matrix_rank(matrix: Any, noise: float) -> int:
+    """Numerical rank with columns normalised; columns smaller than ``noise`` count as zero."""
     if not np.all(np.isfinite(matrix)):
         return 0
     norms = np.linalg.norm(matrix, axis=0)
-    keep = norms > 1e-9 * max(scale, 1e-30)
+    keep = norms > max(noise, 1e-200)
     if not np.any(keep):
         return 0
     values = np.linalg.svd(matrix[:, keep] / norms[keep], compute_uv=False)
     return int(np.sum(values > 1e-7 * values[0]))
+
+
+def exact_rank(equations: Equations, candidate: Mapping[str, Node]) -> int:
+    """The rank of the constants with many digits, where their effect is too small for doubles."""
+    nodes = [candidate[u] for u in equations.unknowns]
+    names = free_constants(nodes, equations)
+    if not names or len(names) > 12:
+        return 0
+    env = base_columns(equations, names, non_analytic(*nodes, *equations.residuals))
+    count = len(env[equations.variable][0])
+    bases = [0, 5]
+    with np.errstate(all="ignore"):
+        jets = series_of(equations, candidate, with_differences(env, names, bases), max(equations.orders), DIGITS)
+        return jacobian_rank(equations, jets, names, bases, count, noise=1e-22)
 
 
 def check_conditions(

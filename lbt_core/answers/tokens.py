@@ -49,7 +49,7 @@ FUNCTIONS |= {
     "artanh": "atanh", "arcoth": "acoth", "arctg": "atan", "arcctg": "acot", "tg": "tan", "ctg": "cot", "cotan": "cot", "cosec": "csc",
     "sh": "sinh", "ch": "cosh", "th": "tanh", "cth": "coth", "log": "ln", "Log": "ln", "Ln": "ln", "lg": "log10", "log10": "log10",
     "Abs": "abs", "Re": "re", "Im": "im", "heaviside": "Heaviside", "Gamma": "gamma", "sgn": "sign", "Sqrt": "sqrt", "Exp": "exp",
-    "Sin": "sin", "Cos": "cos", "Tan": "tan", "erfinv": "erfinv", "lambertw": "LambertW", "Shi": "Shi", "Chi": "Chi",
+    "Sin": "sin", "Cos": "cos", "Tan": "tan", "erfinv": "erfinv", "Ai": "airyai", "Bi": "airybi", "lambertw": "LambertW", "Shi": "Shi", "Chi": "Chi",
 }  # fmt: skip
 SYMPY_ONLY = {
     "Eq",
@@ -377,8 +377,11 @@ class _Scanner:
             self.symbol(word, glued)
             return
         nxt = self.text[self.pos : self.pos + 1]
-        if word in SYMPY_ONLY and nxt in "([":
+        if word in SYMPY_ONLY and nxt and nxt in "([":
             self.emit("f", word, glued)
+            return
+        if word == "True" and self.nesting:
+            self.emit("c", "true", glued)
             return
         if word.lower() in STOP_WORDS and len(word) > 1 and self.is_prose(word, glued, nxt):
             self.emit("w", word, glued)
@@ -394,7 +397,7 @@ class _Scanner:
             first = glued if k == 0 else True
             last = k == len(parts) - 1
             if part in FUNCTIONS and not (
-                part in ("Re", "Im", "Gamma", "Chi") and not (last and nxt in "([{\\")
+                part in ("Re", "Im", "Gamma", "Chi", "Ai", "Bi", "W") and not (last and nxt in "([{\\")
             ):
                 self.function(FUNCTIONS[part], first)
             elif part in ("pi", "Pi"):
@@ -447,6 +450,6 @@ class _Scanner:
         self.emit("s", name, glued)
 
 
-_KNOWN = {n for n in FUNCTIONS if len(n) > 2} | set(GREEK) | {"pi", "Pi", "oo", "inf", "infinity", "ln", "li", "Si", "Ci", "Ei", "Re", "Im", "lg"}  # fmt: skip
+_KNOWN = {n for n in FUNCTIONS if len(n) > 2} | set(GREEK) | {"pi", "Pi", "oo", "inf", "infinity", "ln", "li", "Si", "Ci", "Ei", "Re", "Im", "lg", "Ai", "Bi"}  # fmt: skip
 _KNOWN -= {"li", "im", "arg", "sec"} | {"li"}
 _KNOWN |= {"sec"}
