@@ -15,6 +15,14 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.local import ray_cluster
+from flows.parameters import (
+    DiscardFrom,
+    Overrides,
+    Profile,
+    RunName,
+    Settings,
+    StorePath,
+)
 from lbt_core.config import RunConfig, load_config, read_environment
 from lbt_core.errors import DataError, UserError
 from lbt_core.stages import STAGES, Stage
@@ -29,28 +37,32 @@ from tasks.steps import Owed, evaluate_step, generate_step, prepare_step
 from tasks.tuning import prefer_step, stored_pairs, train_step, tuned_model
 
 RUNNER = ThreadPoolTaskRunner(max_workers=256)
+NO_SETTINGS = Settings()
 
 
 @flow(name="lbt", flow_run_name="{run}", task_runner=RUNNER, persist_result=False)
 def pipeline(
-    profile: str = "demo",
-    store: str = "runs",
-    run: str = "demo",
-    overrides: tuple[str, ...] = (),
-    discard_from: Stage | None = None,
+    run: RunName = "demo",
+    store: StorePath = "runs",
+    profile: Profile = "demo",
+    settings: Settings = NO_SETTINGS,
+    overrides: Overrides = (),
+    discard_from: DiscardFrom = None,
 ) -> State[Any]:
     """Run every stage, from problems to a report; what is stored already is kept.
 
     Args:
-        profile: Built-in profile, or the path of a YAML file.
-        store: Folder or URI that holds the runs.
-        run: Name of the run in the store.
-        overrides: ``section.field=value`` settings on top of the profile.
+        run: Name of the run in the store; an existing one is gone on with.
+        store: Folder or URI that holds the runs; a relative one is relative to the folder that
+            `lbt up` was called in.
+        profile: Configuration to start from.
+        settings: What differs from the profile; an empty field keeps the profile's value.
+        overrides: Any other setting, as section.field=value (see `lbt profiles demo`).
         discard_from: Move the outputs of this stage and all later ones aside first.
     """
     try:
-        config = load_config(profile, overrides)
-        return work_on(f"{store}/{run}", config, STAGES, discard_from)
+        config = load_config(profile, (*settings.overrides(), *overrides))
+        return work_on(f"{store.rstrip('/')}/{run}", config, STAGES, discard_from)
     except UserError as error:
         return Failed(message=str(error))
 

@@ -100,7 +100,14 @@ def execute(
         from flows.pipeline import pipeline  # noqa: PLC0415
 
         with display(console, bars):
-            state = pipeline(profile, store, run, overrides, discard_from, return_state=True)
+            state = pipeline(
+                run=run,
+                store=store,
+                profile=profile,
+                overrides=overrides,
+                discard_from=discard_from,
+                return_state=True,
+            )
     finally:
         stack.__exit__(*sys.exc_info())
     if not state.is_completed():
