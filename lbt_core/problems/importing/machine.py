@@ -25,7 +25,7 @@ _ASKS_MORE = re.compile(
     re.IGNORECASE,
 )
 _OTHER_TASK = re.compile(
-    r"\b(?:approximat|euler|runge|errors?\b|classif|critical|equilibri|stationary|limit|integrating factor for|eigenval)",
+    r"\b(?:approximat|euler|runge|errors?\b|classif|critical|equilibri|stationary|limit|integrating factor for|eigenvalues)",
     re.IGNORECASE,
 )
 _GIVEN_ANSWER = re.compile(r"(?<=\n)Its answer: (?:.|\n)*?\n(?=Part \(|[A-Z]|\$)")
@@ -129,7 +129,9 @@ def enrich(problem: Problem) -> Enriched:
     task = latex.without_math(
         asked[asked.rfind("\n") + 1 :] if asked != problem.question else asked
     )
-    read = None if _OTHER_TASK.search(task) else read_ode(asked, problem.answer)
+    read = None
+    if not _OTHER_TASK.search(task):
+        read = read_ode(asked, problem.answer) or read_ode(problem.question, problem.answer)
     if read is None:
         return Enriched(with_plain_kind(problem), NONE)
     kind = "general" if read.kind == "particular" and "general" in task else read.kind
