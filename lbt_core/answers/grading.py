@@ -258,7 +258,7 @@ def _checks_of(
         return [("substitution", check_explicit(equations, {unknown: s}, exact)) for s in signs(node)]
     if _names_unknown(sides[0], unknown) and not any(unknown in symbols(s) for s in sides[1:]):
         return [
-            ("substitution", check_explicit(equations, {unknown: v}))
+            ("substitution", check_explicit(equations, {unknown: v}, exact))
             for s in sides[1:]
             for v in signs(s)
         ]

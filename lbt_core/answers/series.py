@@ -15,7 +15,7 @@ from lbt_core.answers.expr import Node, ParseError, num
 
 Series = list[Any]
 
-_SUM_TERMS = 120
+_SUM_TERMS = 60
 
 RULES: dict[
     str, Callable[..., Series]

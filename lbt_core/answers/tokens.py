@@ -51,19 +51,9 @@ FUNCTIONS |= {
     "Abs": "abs", "Re": "re", "Im": "im", "heaviside": "Heaviside", "Gamma": "gamma", "sgn": "sign", "Sqrt": "sqrt", "Exp": "exp",
     "Sin": "sin", "Cos": "cos", "Tan": "tan", "erfinv": "erfinv", "Ai": "airyai", "Bi": "airybi", "lambertw": "LambertW", "Shi": "Shi", "Chi": "Chi",
 }  # fmt: skip
-SYMPY_ONLY = {
-    "Eq",
-    "Derivative",
-    "Rational",
-    "Piecewise",
-    "Function",
-    "Symbol",
-    "Integral",
-    "Integer",
-    "Float",
-    "Matrix",
-    "And",
-}
+SYMPY_ONLY = frozenset(
+    "Eq Derivative Rational Piecewise Function Symbol Integral Integer Float Matrix And Ne Gt Lt Ge Le".split()
+)
 
 _DROP = set(
     "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr middle displaystyle textstyle scriptstyle limits "
