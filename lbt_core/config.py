@@ -8,6 +8,7 @@ how fast.
 """
 
 import difflib
+import json
 import os
 import re
 import typing
@@ -356,6 +357,24 @@ def _section_at(location: list[str]) -> tuple[list[str], list[str]]:
 def _nearest(word: str, candidates: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.5)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def differences(base: RunConfig, config: RunConfig) -> list[str]:
+    """The ``section.field=value`` overrides that turn one configuration into another."""
+    old, new = (
+        _flatten("", base.model_dump(mode="json")),
+        _flatten("", config.model_dump(mode="json")),
+    )
+    changed = [name for name in new if old.get(name) != new[name]]
+    return [f"{name}={json.dumps(new[name])}" for name in changed]
+
+
+def _flatten(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        flat |= _flatten(f"{name}.", value) if isinstance(value, dict) else {name: value}
+    return flat
 
 
 # --- the environment, read nowhere else ---------------------------------------------------------

@@ -3,11 +3,13 @@
 import json
 import os
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psutil
 
+from lbt_core.config import differences, load_config, profile_names
 from lbt_core.plan import Plan, arm_folder
 from lbt_core.reporting.inputs import ExamSummary, ReportInputs, StageTiming
 from lbt_core.results import compute_scores, stored_rationales
@@ -37,7 +39,7 @@ def gather(
         run=store.name,
         base_model=plan.config.teacher.path,
         config=plan.config.model_dump(mode="json"),
-        problems=[p for split in ("train", "test") for p in plan.problems[split]],
+        problems=[p for rows in plan.problems.values() for p in rows],
         rationales=rationales,
         scores=compute_scores(plan, rationales),
         preferences=[pair for rows in pairs.values() for pair in rows],
@@ -50,9 +52,21 @@ def gather(
         hardware=hardware(),
         engines=list(engines),
         warnings=[*warnings, *training_warnings(trainings)],
-        command=f"lbt run --profile {plan.config.profile} --run {store.name}",
+        command=reproducing_command(store),
         created=store.record["created"],
     )
+
+
+def reproducing_command(store: RunStore) -> str:
+    """The command line that makes a run of this configuration."""
+    folder, _, name = store.files.uri.rpartition("/")
+    config = store.config
+    words = ["lbt", "run", "--profile", config.profile, "--store", folder or ".", "--run", name]
+    if config.profile not in profile_names():
+        return f"{shlex.join(words)} (profile {config.profile}: as recorded in run.json)"
+    for override in differences(load_config(config.profile), config):
+        words += ["--set", override]
+    return shlex.join(words)
 
 
 def arm_name(arm: str) -> str:

@@ -8,7 +8,19 @@ import typer
 
 from lbt_core.errors import UserError
 
-COMMANDS = ("run", "inspect", "profiles", "pretrain")
+COMMANDS = (
+    "run",
+    "services",
+    "inspect",
+    "plan",
+    "report",
+    "solve",
+    "grade",
+    "regrade",
+    "corpus",
+    "profiles",
+    "pretrain",
+)
 
 app = typer.Typer(
     name="lbt",

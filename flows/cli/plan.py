@@ -1,0 +1,125 @@
+"""``lbt plan``: what a run will cost, before anything starts."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flows.cli.run import Overrides, Profile
+from lbt_core.config import RunConfig, load_config
+from lbt_core.estimate import (
+    BANDWIDTH_SHARE,
+    COMPUTE_SHARE,
+    StageEstimate,
+    estimate,
+    gpu_named,
+    parameters_of,
+)
+from lbt_core.plan import model_path
+from lbt_core.pretraining import embedded_model_path
+
+
+CHARACTERS_PER_TOKEN = 3.5
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("plan")(plan)
+
+
+def plan(
+    profile: Profile = "llama3-8b",
+    overrides: Overrides = None,
+    gpu: Annotated[str, typer.Option(help="GPU to estimate for.")] = "H100",
+    gpus: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
+    answer_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="Assumed mean answer length; default 0.4 of the longest."),
+    ] = None,
+    parameters: Annotated[
+        float | None, typer.Option(help="Parameters of the teacher, where its name does not tell.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Tokens, shards, bytes and GPU hours of a run. Nothing is started; a tokenizer is loaded."""
+    config = load_config(profile, overrides or ())
+    device = gpu_named(gpu)
+    length = answer_tokens or round(0.4 * config.sampling.max_new_tokens)
+    from lbt_core.prepare import prepare  # noqa: PLC0415 - heavy
+    from lbt_core.rendering import build_renderer  # noqa: PLC0415 - heavy
+
+    count, tokenizer, size = _tokenizer(config)
+    teacher = model_path(config.teacher)
+    stages = estimate(
+        config,
+        prepare(config),
+        build_renderer(config.prompt, teacher, config.teacher.revision),
+        count,
+        answer_tokens=length,
+        parameters=parameters or parameters_of(config, size),
+        gpu=device,
+        gpus=gpus,
+    )
+    total = sum(s.hours for s in stages)
+    if json_:
+        record: dict[str, Any] = {"profile": profile, "gpu": gpu, "gpus": gpus, "hours": total}
+        record |= {"answer_tokens": length, "tokenizer": tokenizer}
+        print(json.dumps(record | {"stages": [asdict(s) for s in stages]}))
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(_table(profile, stages, f"{gpus} x {device.name}"))
+    console.print(f"About {total:.1f} hours in all. Assumed: answers of {length} tokens on average")
+    console.print(
+        f"(--answer-tokens), prompts counted with the tokenizer of {tokenizer}, "
+        f"{COMPUTE_SHARE:.0%} of peak arithmetic, {BANDWIDTH_SHARE:.0%} of peak bandwidth."
+    )
+    console.print("Identical rationales share their exams, so `examine` is an upper bound.")
+
+
+def _table(profile: str, stages: list[StageEstimate], device: str) -> Table:
+    table = Table("stage", title=f"{profile} on {device}", title_justify="left")
+    for name in ("shards", "rows", "tokens in", "tokens out", "MiB stored", "hours"):
+        table.add_column(name, justify="right")
+    for s in stages:
+        table.add_row(
+            s.stage,
+            f"{s.shards:,}",
+            f"{s.rows:,}",
+            f"{s.prompt_tokens:,}",
+            f"{s.tokens:,}",
+            f"{s.bytes / 2**20:,.0f}",
+            f"{s.hours:.2f}",
+        )
+    return table
+
+
+def _tokenizer(config: RunConfig) -> tuple[Callable[[str], int], str, int | None]:
+    """A token counter, whose it is, and the model's parameters where it is at hand.
+
+    Where the teacher's tokenizer is not (a hub model without network), characters are divided by
+    CHARACTERS_PER_TOKEN, a rule of thumb, and the output says so.
+    """
+    from tokenizers import Tokenizer  # noqa: PLC0415 - heavy
+
+    path = model_path(config.teacher)
+    try:
+        tokenizer = (
+            Tokenizer.from_file(f"{path}/tokenizer.json")
+            if path.startswith(("/", ".")) or path == str(embedded_model_path())
+            else Tokenizer.from_pretrained(path)
+        )
+    except Exception:  # the library raises a bare Exception for every failure
+        rule = f"nobody: a rule of thumb, {CHARACTERS_PER_TOKEN} characters each"
+        return lambda text: round(len(text) / CHARACTERS_PER_TOKEN), rule, None
+    return lambda text: len(tokenizer.encode(text).ids), config.teacher.path, _parameters(path)
+
+
+def _parameters(path: str) -> int | None:
+    from pathlib import Path  # noqa: PLC0415
+
+    files = list(Path(path).glob("*.safetensors"))
+    return sum(f.stat().st_size for f in files) // 2 or None

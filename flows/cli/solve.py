@@ -1,0 +1,109 @@
+"""``lbt solve``: ask a model one question."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lbt_core.config import ModelConfig, PromptConfig
+from lbt_core.errors import UserError
+from lbt_core.plan import model_path
+
+WORDS = {
+    "verified": "[green]verified by substitution[/green]",
+    "refuted": "[red]wrong: it does not satisfy the equation and its conditions[/red]",
+    "not checked": "[yellow]not verified: no equation could be read or decided[/yellow]",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("solve")(solve)
+
+
+def solve(
+    question: Annotated[str, typer.Argument(help="The question, as a person would write it.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="embedded, a folder, a hub id, or a run, <store>/<run>, for its tuned model."
+        ),
+    ] = "embedded",
+    chat: Annotated[str, typer.Option(help="Chat format: card or template.")] = "card",
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, tokens.")] = 400,
+    json_: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Print a model's reasoning and final answer, and check the answer by substitution."""
+    if not question.strip():
+        raise UserError('the question is empty; try "Solve y\' + 2y = 0, y(0) = 3."')
+    if chat not in ("card", "template"):
+        raise UserError(f"--chat {chat}: choose card or template")
+    path = resolve_model(model)
+    from lbt_core.answers import GradePool  # noqa: PLC0415 - heavy
+    from lbt_core.generation import EngineSpec, build_engine  # noqa: PLC0415 - heavy
+    from lbt_core.rendering import build_renderer  # noqa: PLC0415 - heavy
+    from lbt_core.solving import solve as solve_one  # noqa: PLC0415 - heavy
+
+    console = Console(stderr=True)
+    with console.status(f"Loading {path} …"), GradePool(workers=1) as pool:
+        engine = build_engine(
+            EngineSpec(
+                kind="transformers",
+                model=path,
+                revision=None,
+                dtype="bfloat16",
+                max_model_len=None,
+                device=_device(),
+                tensor_parallel=1,
+                max_num_seqs=1,
+                window=1,
+                kv_cache_gib=1,
+                gpu_memory_utilization=0.9,
+                enforce_eager=True,
+                load_format="safetensors",
+                seed=0,
+            )
+        )
+        prompt = PromptConfig.model_validate({"chat": chat})
+        renderer = build_renderer(prompt, path, None)
+        found = solve_one(question, engine, renderer, max_new_tokens, pool.grade_many)
+    if json_:
+        print(json.dumps(asdict(found)))
+        return
+    out = Console(highlight=False, soft_wrap=True)
+    out.print(found.reasoning or "(no reasoning)", markup=False)
+    out.print()
+    out.print(f"Final answer: {found.answer or '(none found)'}", markup=False)
+    out.print(WORDS[found.check])
+
+
+def resolve_model(model: str) -> str:
+    """A model argument as a folder or hub id; a run stands for its tuned model.
+
+    Raises UserError where a folder is neither a model nor a run with a tuned one.
+    """
+    folder = Path(model).expanduser()
+    if model == "embedded" or not folder.exists():
+        path = model_path(ModelConfig(path=model))
+        if model != "embedded" and path.count("/") != 1:
+            raise UserError(f"--model {model}: no such folder")
+        return path
+    tuned = folder / "model" / "tuned" / "merged"
+    if (folder / "run.json").is_file():
+        if not (tuned / "config.json").is_file():
+            raise UserError(
+                f"--model {model}: this run has no tuned model yet; `lbt status {model}`"
+            )
+        return str(tuned)
+    if not (folder / "config.json").is_file():
+        raise UserError(f"--model {model}: no model folder (it has no config.json) and no run")
+    return str(folder)
+
+
+def _device() -> str:
+    import torch  # noqa: PLC0415 - heavy
+
+    return "gpu" if torch.cuda.is_available() else "cpu"
