@@ -109,7 +109,12 @@ def _block(content: str) -> str:
             head += "\n" + extra
         else:
             break
-    return head.strip().strip("*").strip()
+    head = head.strip().strip("*").strip()
+    first, _, rest = head.partition("\n")
+    wrapped = first.startswith("$") and first.rstrip(" .").endswith("$") and first.count("$") % 2 == 0
+    if wrapped and first.strip("$ .") and rest[:1].isalpha() and "=" not in rest and "$" not in rest:
+        return first  # prose after the answer
+    return head
 
 
 def _last_boxed(text: str) -> tuple[str | None, str] | None:
