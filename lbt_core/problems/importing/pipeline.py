@@ -12,6 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from lbt_core.errors import UserError
 from lbt_core.problems import corpus
 from lbt_core.problems.importing import checks
@@ -32,12 +36,12 @@ from lbt_core.problems.importing.machine import (
 from lbt_core.problems.importing.options import Counts, ImportOptions
 from lbt_core.problems.importing.questions import Question, questions_of
 from lbt_core.problems.importing.readers import SPLITS, Record, Source, records
-from lbt_core.problems.importing.spool import ProblemWriter, Seen, stored_problems
+from lbt_core.problems.importing.spool import ProblemWriter, Seen
 from lbt_core.problems.importing.summary import summarise
 from lbt_core.problems.importing.tree import Context, Exercise, TooDeepError, exercises_of
 from lbt_core.problems.normalise import leak_keys, merge_keys
 from lbt_core.problems.splits import Clusters, assign_splits, order_key
-from lbt_core.rows import Problem, text_key
+from lbt_core.rows import Problem, from_table, schema_of, text_key
 
 CHUNK = 256
 MAX_LICENCES = 20
@@ -266,18 +270,30 @@ class Importer:
         splits = assign_splits(
             self.topic_of, self.order_of, self.clusters.roots(), self.given, self.options.split
         )
+        schema = schema_of(Problem)
         with ExitStack() as stack:
-            train, test = (
-                stack.enter_context(ProblemWriter(self.folder / name)) for name in corpus.FILES
-            )
-            for problem, split in zip(
-                stored_problems(self.folder / "spool.parquet"), splits, strict=True
-            ):
-                if split is None:
+            spool = stack.enter_context(pq.ParquetFile(self.folder / "spool.parquet"))
+            writers = [
+                stack.enter_context(
+                    pq.ParquetWriter(self.folder / name, schema, compression="zstd")
+                )
+                for name in corpus.FILES
+            ]
+            start = 0
+            for group in range(spool.num_row_groups):
+                table = spool.read_row_group(group)
+                names = splits[start : start + table.num_rows]
+                start += table.num_rows
+                split = pa.array(names, pa.string())
+                for problem in from_table(table.filter(pc.is_null(split)), Problem):
                     self._set_aside(problem.source, problem, checks.LEAK, "", aside)
-                    continue
-                self.counts.imported += 1
-                (test if split == "test" else train).write(replace(problem, split=split))
+                table = table.set_column(
+                    schema.get_field_index("split"), schema.field("split"), split
+                )
+                is_test = pc.equal(split, "test")
+                for writer, rows in zip(writers, (pc.invert(is_test), is_test), strict=True):
+                    writer.write_table(table.filter(rows))
+        self.counts.imported = len(splits) - self.counts.reasons[checks.LEAK]
 
 
 def import_corpus(

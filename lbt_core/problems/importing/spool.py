@@ -1,13 +1,13 @@
 """What an import remembers about problems already seen, on disk: ids and keys in SQLite, rows in a Parquet file."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
 import pyarrow.parquet as pq
 
-from lbt_core.rows import Problem, from_table, schema_of, to_table
+from lbt_core.rows import Problem, schema_of, to_table
 
 CACHE_KIB = 32 * 1024
 BATCH = 1_000
@@ -103,10 +103,3 @@ class ProblemWriter:
         if self._rows:
             self._writer.write_table(to_table(self._rows, Problem))
             self._rows = []
-
-
-def stored_problems(path: Path) -> Iterator[Problem]:
-    """The problems of a Parquet file, a row group at a time."""
-    with pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            yield from from_table(file.read_row_group(group), Problem)

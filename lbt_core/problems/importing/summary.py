@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 import lbt_core
 from lbt_core.problems import corpus
 from lbt_core.problems.importing.encoding import BLOCK
@@ -17,7 +19,6 @@ from lbt_core.problems.importing.fields import (
 )
 from lbt_core.problems.importing.options import Counts, ImportOptions
 from lbt_core.problems.importing.readers import Source, source_files
-from lbt_core.problems.importing.spool import stored_problems
 
 FORMAT = 1
 
@@ -107,19 +108,17 @@ def _digest(path: Path) -> str:
 
 
 def _contents(folder: Path) -> dict[str, Any]:
-    splits: Counter[str] = Counter()
-    topics: Counter[str] = Counter()
-    kinds: Counter[str] = Counter()
-    families: Counter[str] = Counter()
+    counted: dict[str, Counter[str]] = {
+        name: Counter() for name in ("split", "topic", "kind", "family")
+    }
     for name in corpus.FILES:
-        for problem in stored_problems(folder / name):
-            splits[problem.split] += 1
-            topics[problem.topic] += 1
-            kinds[problem.kind] += 1
-            families[problem.family] += bool(problem.family)
+        with pq.ParquetFile(folder / name) as file:
+            for batch in file.iter_batches(columns=list(counted)):
+                for column, counter in counted.items():
+                    counter.update(batch[column].to_pylist())
     return {
-        "splits": dict(splits),
-        "topics": dict(topics.most_common()),
-        "kinds": dict(kinds.most_common()),
-        "families": len([name for name, count in families.items() if count]),
+        "splits": dict(counted["split"].most_common()),
+        "topics": dict(counted["topic"].most_common()),
+        "kinds": dict(counted["kind"].most_common()),
+        "families": len([name for name in counted["family"] if name]),
     }
