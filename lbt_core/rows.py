@@ -207,8 +207,14 @@ def schema_of(row_type: type) -> pa.Schema:
     return pa.schema([pa.field(f.name, *_arrow_type(hints[f.name])) for f in fields(row_type)])
 
 
+def storable(text: str) -> str:
+    """The text as UTF-8 can hold it: lone surrogates are written out (``\\ud800``), nothing else
+    changes. They come from JSON escapes in corpora; failing on one would lose the other rows."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def to_table(rows: Iterable[Row], row_type: type[Row]) -> pa.Table:
-    """Rows as an Arrow table with the dataclass's schema."""
+    """Rows as an Arrow table with the dataclass's schema; texts as ``storable`` gives them."""
     return pa.Table.from_pylist([_to_dict(row) for row in rows], schema=schema_of(row_type))
 
 
@@ -218,7 +224,7 @@ def _to_dict(row: Any) -> dict[str, Any]:
         value = getattr(row, f.name)
         if isinstance(value, tuple):
             value = [_to_dict(v) if hasattr(v, "__dataclass_fields__") else v for v in value]
-        out[f.name] = value
+        out[f.name] = storable(value) if isinstance(value, str) else value
     return out
 
 

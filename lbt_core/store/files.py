@@ -104,7 +104,7 @@ def _write_local(path: Path, data: bytes) -> None:
 
 
 def _hint(error: OSError, path: str, size: int) -> str:
-    if error.errno == errno.ENOSPC:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
             f"{path}: disk full, {size / 2**20:.1f} MiB could not be written; free space, run again"
         )

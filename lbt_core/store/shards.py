@@ -102,15 +102,16 @@ def inspect_shard(files: Files, shard: Shard[Any]) -> Inspection:
         with files.fs.open(files.full(shard.path), "rb") as file:
             parquet = pq.ParquetFile(file)
             metadata = _metadata(parquet.schema_arrow)
-            rows = parquet.metadata.num_rows
+            rows, promised = parquet.metadata.num_rows, int(metadata.get("lbt.rows", "-1"))
+            summary = json.loads(metadata.get("lbt.summary", "{}"))
     except (pa.ArrowException, OSError, ValueError) as error:
         return Inspection("damaged", f"not a whole Parquet file ({error})")
     found = metadata.get("lbt.fingerprint", "")
     if found != shard.fingerprint or metadata.get("lbt.stage") != shard.stage:
         return Inspection("foreign", f"fingerprint {found or 'none'}, planned {shard.fingerprint}")
-    if rows != int(metadata.get("lbt.rows", -1)):
-        return Inspection("damaged", f"{rows} rows, its footer promises {metadata.get('lbt.rows')}")
-    return Inspection("whole", rows=rows, summary=json.loads(metadata.get("lbt.summary", "{}")))
+    if rows != promised:
+        return Inspection("damaged", f"{rows} rows, its footer promises {promised}")
+    return Inspection("whole", rows=rows, summary=summary)
 
 
 def read_shard(files: Files, shard: Shard[Row]) -> list[Row]:
@@ -131,6 +132,7 @@ def verify_shard(files: Files, shard: Shard[Any]) -> str | None:
         return f"{shard.path}: {seen.state}{f', {seen.reason}' if seen.reason else ''}"
     try:
         table = read_table(files, shard.path)
+        promised = _metadata(table.schema).get("lbt.keys")
     except (pa.ArrowException, OSError, ValueError) as error:
         return f"{shard.path}: damaged, {' '.join(str(error).split())}"
     if table.schema.remove_metadata() != schema_of(shard.row_type):
@@ -141,7 +143,7 @@ def verify_shard(files: Files, shard: Shard[Any]) -> str | None:
         return f"{shard.path}: a key stands twice"
     if shard.keys is not None and set(keys) != set(shard.keys):
         return f"{shard.path}: its keys are not the planned ones"
-    if keys_digest(keys) != _metadata(table.schema).get("lbt.keys"):
+    if keys_digest(keys) != promised:
         return f"{shard.path}: its keys are not those it was committed with"
     return None
 
