@@ -123,9 +123,11 @@ def build_pairs(
 
     ``prompts`` gives each problem's rendered prompt. The arms differ in what makes a pair eligible:
     combined: score gap above ``min_gap``; correctness: right over wrong; lbt: LbT gap above
-    ``min_gap``; random: any two different texts, either way round. With ``size_to_match`` a control
-    is drawn at random to exactly that size, lifting its limits where it must; it comes out smaller
-    only where no more eligible pairs exist. Raises DataError on a score without its rationale.
+    ``min_gap``; random: any two different texts, either way round. Correctness and random have no
+    gap to rank by and are always drawn at random. ``size_to_match`` makes a control of exactly that
+    many pairs, doubling the limits per problem and per rationale until they suffice; it comes out
+    smaller only where no more eligible pairs exist. Raises DataError on a score without its
+    rationale.
     """
     texts, unfinished = _distinct_texts(scores, rationales, spec)
     eligible = {problem: _eligible(of, arm, spec) for problem, of in texts.items()}

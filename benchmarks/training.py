@@ -1,0 +1,212 @@
+"""Tokens per second and peak memory of DPO training: ours against trl alone, on random weights.
+
+    python benchmarks/training.py --shape tiny --steps 20
+    python benchmarks/training.py --shape 8b --steps 8        # needs a GPU
+
+Both train the same token ids with the same settings (the card's: QLoRA, r 128, alpha 256,
+accumulation 16); "trl" is trl's DPOTrainer without any of our code around it. The time includes the
+reference model's log-probabilities and loading the model. Prints a table and, last, one
+JSON line.
+"""
+
+import argparse
+import json
+import random
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from lbt_core.prompts import BEGIN, END_OF_TURN, card_chat, question_prompt
+from lbt_core.rows import Preference
+from lbt_core.training.data import encode_pairs
+from lbt_core.training.loading import gpu_available, load_model, load_tokenizer
+from lbt_core.training.spec import TrainingSpec, preset
+
+SHAPES: dict[str, dict[str, int]] = {
+    "tiny": {
+        "hidden_size": 192,
+        "intermediate_size": 512,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 6,
+        "vocab_size": 640,
+    },
+    "8b": {
+        "hidden_size": 4096,
+        "intermediate_size": 14336,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "vocab_size": 128256,
+    },
+}
+
+
+def write_model(shape: str, folder: Path) -> None:
+    """A Llama of the given shape with random weights, and a tokenizer of one token a byte."""
+    import torch  # noqa: PLC0415 (heavy import, only where used)
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: PLC0415
+    from transformers import (  # noqa: PLC0415 (heavy import, only where used)
+        LlamaConfig,
+        LlamaForCausalLM,
+        PreTrainedTokenizerFast,
+    )
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    core = Tokenizer(models.BPE({c: i for i, c in enumerate(alphabet)}, []))
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    core.add_special_tokens([BEGIN, END_OF_TURN, "<|start_header_id|>", "<|end_header_id|>"])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core, bos_token=BEGIN, eos_token=END_OF_TURN, pad_token=END_OF_TURN
+    )
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.bfloat16)
+    config = LlamaConfig(**SHAPES[shape], max_position_embeddings=4096, tie_word_embeddings=False)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with torch.device(device):
+        model = LlamaForCausalLM(config)
+    torch.set_default_dtype(default)
+    model.save_pretrained(folder)
+    del model
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def make_pairs(count: int, characters: int) -> list[Preference]:
+    """Pairs of random text, one token a character."""
+    draw = random.Random(0)
+
+    def text() -> str:
+        return "".join(draw.choices("abcdefgh ", k=characters))
+
+    return [
+        Preference(
+            arm="random",
+            problem_id=f"p{i}",
+            prompt=card_chat(question_prompt(f"{i}?")),
+            chosen=text(),
+            rejected=text(),
+            chosen_sample=0,
+            rejected_sample=1,
+            chosen_score=1.0,
+            rejected_score=0.0,
+            chosen_lbt=1.0,
+            rejected_lbt=0.0,
+            chosen_verdict="correct",
+            rejected_verdict="incorrect",
+            gap=1.0,
+        )
+        for i in range(count)
+    ]
+
+
+def run_ours(model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path) -> None:
+    """Our whole training call, model loading included."""
+    from lbt_core.training.dpo import train_dpo  # noqa: PLC0415 (heavy import)
+
+    train_dpo(str(model), pairs, spec, out)
+
+
+def run_trl(model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path) -> None:
+    """trl alone with the same settings, model loading included."""
+    from datasets import Dataset  # noqa: PLC0415 (heavy import, only where used)
+    from peft import LoraConfig  # noqa: PLC0415 (heavy import, only where used)
+    from transformers import AutoTokenizer  # noqa: PLC0415 (heavy import, only where used)
+    from trl import DPOConfig, DPOTrainer  # noqa: PLC0415 (heavy import, only where used)
+
+    trainer = DPOTrainer(
+        model=load_model(model, spec, spec.quantization, 0),
+        args=DPOConfig(
+            output_dir=str(out),
+            max_steps=spec.max_steps or -1,
+            learning_rate=spec.learning_rate,
+            per_device_train_batch_size=spec.per_device_batch_size,
+            gradient_accumulation_steps=spec.gradient_accumulation,
+            gradient_checkpointing=spec.gradient_checkpointing,
+            max_length=None,
+            precompute_ref_log_probs=True,
+            use_cpu=not gpu_available(),
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+        ),
+        train_dataset=Dataset.from_list(
+            [{"prompt": p.prompt, "chosen": p.chosen, "rejected": p.rejected} for p in pairs]
+        ),
+        processing_class=AutoTokenizer.from_pretrained(model),
+        peft_config=LoraConfig(
+            r=spec.lora_r,
+            lora_alpha=spec.lora_alpha,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        ),
+    )
+    trainer.train()
+
+
+def measure(
+    run: Any, model: Path, pairs: list[Preference], spec: TrainingSpec
+) -> tuple[float, int]:
+    """Seconds of a training, and bytes at its peak (of the GPU, or resident)."""
+    import torch  # noqa: PLC0415 (heavy import, only where used)
+
+    gpu = torch.cuda.is_available()
+    if gpu:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    with tempfile.TemporaryDirectory() as out:
+        began = time.monotonic()
+        run(model, pairs, spec, Path(out) / "out")
+        seconds = time.monotonic() - began
+    peak = torch.cuda.max_memory_allocated() if gpu else 0
+    return seconds, peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--shape", choices=sorted(SHAPES), default="tiny")
+    parser.add_argument("--steps", type=int, default=10, help="optimiser steps of 16 pairs")
+    parser.add_argument("--characters", type=int, default=200, help="tokens of each completion")
+    parser.add_argument("--batch", type=int, default=1, help="pairs in one forward pass")
+    parser.add_argument("--quantization", choices=("nf4", "none"), default="nf4")
+    options = parser.parse_args()
+    spec = preset(
+        "card",
+        max_steps=options.steps,
+        per_device_batch_size=options.batch,
+        gradient_accumulation=max(1, 16 // options.batch),
+        gradient_checkpointing=options.shape == "8b",
+        quantization=options.quantization,
+        checkpoint_steps=100_000,
+        guards={"prompts": 0},
+    )
+    pairs = make_pairs(spec.batch_size * options.steps, options.characters)
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder)
+        write_model(options.shape, model)
+        tokens = encode_pairs(load_tokenizer(model), pairs, spec.max_length).tokens
+        one_step = spec.model_copy(update={"max_steps": 1})
+        measure(run_ours, model, pairs[: spec.batch_size], one_step)  # imports and warms up
+        for name, run in (("trl", run_trl), ("ours", run_ours)):
+            seconds, peak = measure(run, model, pairs, spec)
+            rows[name] = {
+                "seconds": round(seconds, 1),
+                "tokens_per_second": round(tokens / seconds),
+                "peak_gib": round(peak / 2**30, 2),
+            }
+    print(f"{'':6}{'seconds':>10}{'tokens/s':>12}{'peak GiB':>12}")
+    for name, row in rows.items():
+        print(f"{name:6}{row['seconds']:10}{row['tokens_per_second']:12}{row['peak_gib']:12}")
+    print(json.dumps({"shape": options.shape, "pairs": len(pairs), "tokens": tokens, **rows}))
+
+
+if __name__ == "__main__":
+    main()
