@@ -1,0 +1,161 @@
+"""Grading compared with math-verify on labelled pairs: accuracy, false accepts, checks a second and core, p99.
+
+    python benchmarks/grading.py PAIRS.jsonl [--math-verify-pairs 200] [--fuzz 100000]
+
+Both see the same pairs in the same run, one core each, no cache; a pair on which math-verify takes longer than its limit counts as
+not accepted. ``--math-verify-pairs`` takes that many pairs at even distances (0: all of them). ``--fuzz`` adds that many random
+inputs to extractor and parser and counts the ones that raise. Prints a table, and one JSON line last.
+"""
+
+import argparse
+import json
+import random
+import selectors
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from lbt_core.answers import Grade, GradePool, extract
+from lbt_core.answers.expr import ParseError
+from lbt_core.answers.labelled import Pair, read_pairs, summarise
+from lbt_core.answers.parser import parse
+from lbt_core.answers.statements import read_answer
+from lbt_core.answers.parser import EMPTY
+
+COMPARED = ("accuracy", "false_accepts", "false_rejects", "checks_per_s_core", "p99_s")
+LIMIT = 10.0  # seconds for one pair of math-verify
+FUZZ_PIECES = [
+    *"xyzCeidA0123456789+-*/^(){}[]|=,;'!_&. $\n\\", "\\frac", "\\dfrac{", "\\sqrt[", "\\left(", "\\right)", "\\sin", "\\ln|", "\\int_0^x",
+    "\\sum_{n=0}^{", "\\boxed{", "\\begin{cases}", "\\end{cases}", "\\begin{pmatrix}", "\\\\", "e^{", "\\pm", "[[Final Answer]]:", " or ",
+    "\\text{", "**", "9**9**9", "\\cdot", "dx", "∑", "√", "⁻", "\x00", "\u202e", "'''", "\\binom", "!", "10^{10}", "\\operatorname{", "where",
+]  # fmt: skip
+
+
+def grade_all(pairs: list[Pair]) -> dict[str, Any]:
+    """This project's grader on one worker, cache off."""
+    with GradePool(workers=1, cache_size=0) as pool:
+        pool.warm_up()
+        pool.grade_many([(p.problem, p.candidate) for p in pairs[:20]])
+        start = time.perf_counter()
+        grades = pool.grade_many([(p.problem, p.candidate) for p in pairs])
+        return summarise(pairs, grades, time.perf_counter() - start, 1)
+
+
+def math_verify_all(pairs: list[Pair]) -> dict[str, Any]:
+    """math-verify in a process of its own, killed and started again where it exceeds the limit."""
+    grades = []
+    process = _start()
+    start = time.perf_counter()
+    starting = 0.0
+    for pair in pairs:
+        begun = time.perf_counter()
+        accepted = _ask(process, pair)
+        if accepted is None:
+            process.kill()
+            process.wait()
+            again = time.perf_counter()
+            process = _start()
+            starting += time.perf_counter() - again
+        grades.append(Grade("correct" if accepted else "incorrect", "math-verify", None, time.perf_counter() - begun))
+    seconds = time.perf_counter() - start - starting
+    process.kill()
+    process.wait()
+    return summarise(pairs, grades, seconds, 1)
+
+
+def _start() -> subprocess.Popen[bytes]:
+    process = subprocess.Popen([sys.executable, __file__, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def _ask(process: subprocess.Popen[bytes], pair: Pair) -> bool | None:
+    """Whether math-verify accepts; None where it takes too long or dies."""
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        process.stdin.write(json.dumps([pair.problem.answer, pair.candidate]).encode() + b"\n")
+        process.stdin.flush()
+    except BrokenPipeError:
+        return None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        if not selector.select(timeout=LIMIT):
+            return None
+    line = process.stdout.readline()
+    return None if not line else bool(json.loads(line))
+
+
+def serve() -> None:
+    """The other side of ``math_verify_all``: reference and candidate in, accepted or not out."""
+    from math_verify import parse as read  # noqa: PLC0415 - heavy import, only where used
+    from math_verify import verify  # noqa: PLC0415 - heavy import, only where used
+
+    print("ready", flush=True)
+    for line in sys.stdin:
+        reference, candidate = json.loads(line)
+        try:
+            accepted = bool(verify(read(reference), read(candidate)))
+        except Exception:  # whatever math-verify raises on hostile text is a rejection
+            accepted = False
+        print(json.dumps(accepted), flush=True)
+
+
+def fuzz(count: int, seed: int = 1) -> dict[str, Any]:
+    """Random inputs through extractor, parser and statement reader: how many raise anything but ParseError, and the slowest."""
+    rng = random.Random(seed)
+    crashes: list[str] = []
+    slowest = 0.0
+    for _ in range(count):
+        text = "".join(rng.choice(FUZZ_PIECES) for _ in range(rng.randint(1, 60)))
+        begun = time.perf_counter()
+        try:
+            extraction = extract(text)
+            for read in (lambda t: parse(t), lambda t: read_answer(t, EMPTY)):
+                try:
+                    read(extraction.answer or text)
+                except ParseError:
+                    continue
+        except Exception as error:  # counting these is the purpose
+            crashes.append(f"{type(error).__name__}: {text!r}")
+        slowest = max(slowest, time.perf_counter() - begun)
+    return {"inputs": count, "crashes": len(crashes), "examples": crashes[:3], "slowest_s": round(slowest, 4)}
+
+
+def main() -> None:
+    """Runs the comparison and prints it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", nargs="?", type=Path, default=Path(__file__).parents[1] / "tests/answers/data/pairs.jsonl")
+    parser.add_argument("--math-verify-pairs", type=int, default=200)
+    parser.add_argument("--fuzz", type=int, default=0)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.serve:
+        serve()
+        return
+    pairs = read_pairs(args.pairs)
+    step = max(1, len(pairs) // args.math_verify_pairs) if args.math_verify_pairs else 1
+    sample = pairs[::step]
+    ours = grade_all(pairs)
+    theirs = math_verify_all(sample)
+    table = Table("", "lbt", "math-verify")
+    table.add_row("pairs", str(len(pairs)), str(len(sample)))
+    for name in COMPARED:
+        table.add_row(name, str(ours[name]), str(theirs[name]))
+    Console(stderr=True).print(table)
+    result: dict[str, Any] = {name: ours[name] for name in COMPARED}
+    result["pairs"] = len(pairs)
+    result["math_verify"] = {name: theirs[name] for name in COMPARED} | {"pairs": len(sample)}
+    result["times_math_verify"] = round(ours["checks_per_s_core"] / max(theirs["checks_per_s_core"], 1e-9), 1)
+    if args.fuzz:
+        result["fuzz"] = fuzz(args.fuzz)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
