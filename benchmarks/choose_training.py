@@ -1,0 +1,86 @@
+"""Training settings chosen on the validation split: a grid over learning rates and epochs.
+
+``python benchmarks/choose_training.py RUN [--rates 2e-4 5e-4 1e-3] [--epochs 1 2]`` trains on the
+stored pairs of a run's real arm and measures greedy Pass@1 on its *validation* problems; the test
+problems are not read. A table, then one JSON line.
+"""
+
+import argparse
+import itertools
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from engines import spec
+from rich.console import Console
+from rich.table import Table
+
+from lbt_core.answers import GradePool
+from lbt_core.generation import Settings
+from lbt_core.generation.transformers_engine import TransformersEngine
+from lbt_core.plan import model_path
+from lbt_core.rendering import build_renderer
+from lbt_core.results import compute_scores, pairs_by_arm, scores_digest, stored_rationales
+from lbt_core.sampling import sample
+from lbt_core.status import open_plan
+from lbt_core.store import RunStore, read_shard
+from lbt_core.training.dpo import train_dpo
+from lbt_core.training.merge import merge_adapter
+
+
+def main() -> None:
+    """Train each setting, print the table and the JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run")
+    parser.add_argument("--rates", type=float, nargs="+", default=[2e-4, 5e-4, 1e-3])
+    parser.add_argument("--epochs", type=float, nargs="+", default=[1, 2])
+    given = parser.parse_args()
+    store = RunStore.open(given.run)
+    plan, config = open_plan(store), store.config
+    scores = compute_scores(plan, stored_rationales(plan))
+    stored = read_shard(plan.files, plan.preference_shard(scores_digest(scores)))
+    pairs = pairs_by_arm(stored)["combined"]
+    base = model_path(config.teacher)
+    renderer = build_renderer(config.prompt, base, config.teacher.revision)
+    validation = plan.problems["validation"]
+    prompts = [renderer.question(p.question) for p in validation]
+    settings = Settings(0.0, 0, 1.0, config.evaluation.max_new_tokens)
+    rows: list[dict[str, Any]] = []
+    with GradePool() as pool, tempfile.TemporaryDirectory() as folder:
+
+        def measure(model: str) -> float:
+            engine = TransformersEngine(replace(spec(), model=model))
+            answers = sample(
+                validation,
+                samples=1,
+                settings=settings,
+                renderer=renderer,
+                seed=0,
+                generate=engine.generate,
+                grade=pool.grade_many,
+            )
+            return sum(a.correct for a in answers) / len(answers)
+
+        rows.append({"setting": "base", "pass1": measure(base)})
+        for rate, epochs in itertools.product(given.rates, given.epochs):
+            training = config.training.model_copy(
+                update={"learning_rate": rate, "epochs": epochs, "seed": config.seed}
+            )
+            out = Path(folder) / f"{rate}-{epochs}"
+            result = train_dpo(base, pairs, training, out, validation_prompts=prompts[:16])
+            merged = merge_adapter(base, result.weights, out / "merged")
+            rows.append(
+                {"setting": f"lr {rate:g}, {epochs:g} epochs", "pass1": measure(merged)}
+                | {"stopped": result.stopped}
+            )
+    table = Table("setting", f"Pass@1 on {len(validation)} validation problems", "stopped early")
+    for row in rows:
+        table.add_row(row["setting"], f"{row['pass1']:.1%}", str(row.get("stopped") or ""))
+    Console().print(table)
+    print(json.dumps({"validation_problems": len(validation), "settings": rows}))
+
+
+if __name__ == "__main__":
+    main()
