@@ -1,7 +1,7 @@
-"""``lbt corpus build`` and ``lbt corpus families``: the built-in corpus and the families that it is made of."""
+"""``lbt corpus build`` and ``lbt corpus families``: the built-in corpus and the families that it is
+made of."""
 
 import json
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +10,7 @@ import typer
 from rich.console import Console
 
 from lbt_core.errors import UserError
-from lbt_core.problems.importing.options import ImportOptions
-from lbt_core.problems.importing.pipeline import import_corpus
+from lbt_core.problems import load_corpus
 
 console = Console(stderr=True)
 
@@ -25,43 +24,30 @@ def register(corpus_app: typer.Typer) -> None:
 def build_command(
     to: Annotated[Path, typer.Option("--to", help="Folder to write; it must not exist yet.")],
     seed: Annotated[int, typer.Option(help="Seed of the problems and of their split.")] = 0,
-    prove: Annotated[
-        bool,
-        typer.Option(
-            help="Let the importer prove the reference answers once more, from their text."
-        ),
-    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object as the last line.")
     ] = False,
 ) -> None:
     """Build the university corpus: raw.json as a textbook has it, and what importing it gives."""
-    from lbt_core.problems.university import corpus  # noqa: PLC0415 - heavy import (sympy), only where used
+    from lbt_core.problems.university import build  # noqa: PLC0415 - heavy import (sympy)
 
     if to.exists():
         raise UserError(f"{to} exists: give --to a folder that is not there yet")
-    with console.status("generating and proving the problems"):
-        placed = corpus.exercises(seed)
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "raw.json"
-        source.write_text(
-            json.dumps(corpus.raw(placed), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-        )
-        with console.status("importing them"):
-            summary = import_corpus(source, to, ImportOptions(prove=prove))
-        (to / "raw.json").write_bytes(source.read_bytes())
-    splits = Counter(item.split for item in placed for _ in item.exercise.questions)
+    with console.status("generating, proving and importing the problems (about a minute)"):
+        summary = build.build(to, seed)
+    rows = load_corpus(to)
+    splits = Counter(row.split for row in rows)
     line = {
-        "problems": summary["imported"],
+        "problems": len(rows),
         "train": splits["train"],
         "test": splits["test"],
-        "topics": len({item.family.topic for item in placed}),
-        "families": len({item.family.name for item in placed}),
+        "topics": len({row.topic for row in rows}),
+        "families": len({row.family for row in rows}),
     }
-    lost = summary["items"] - summary["imported"]
     console.print(
-        f"{to}: {line['problems']} problems in {len(placed)} exercises"
-        + (f", {lost} not imported" if lost else "")
+        f"{to}: {line['problems']} of {summary['items']} problems imported, {splits['train']} to"
+        f" train, {splits['test']} to test, {line['families']} families over {line['topics']}"
+        " topics"
     )
     if as_json:
         typer.echo(json.dumps(line))
@@ -73,10 +59,10 @@ def families_command(
     ] = False,
 ) -> None:
     """List the families of the built-in corpus: topic, family, kind, example."""
-    from lbt_core.problems.university.catalogue import as_markdown, rows  # noqa: PLC0415 - heavy import (sympy)
+    from lbt_core.problems.university import catalogue  # noqa: PLC0415 - heavy import (sympy)
 
     if markdown:
-        typer.echo(as_markdown(), nl=False)
+        typer.echo(catalogue.as_markdown(), nl=False)
         return
-    for row in rows():
+    for row in catalogue.rows():
         typer.echo(f"{row.topic:45} {row.family:28} {row.kind:10} {row.example}")

@@ -1,8 +1,11 @@
 """Claims about answers, and their proof by substitution: independent of whoever built the problem.
 
-A claim holds the statement of a problem and the claimed answer as sympy objects, never as text. ``holds`` substitutes the
-answer into the statement and evaluates what must vanish at several points in 30-digit arithmetic; for a general solution
-the constants of integration must be as many as the order and independent (Jacobian of full rank). ``identity`` is the same
+A claim holds the statement of a problem and the claimed answer as sympy objects, never as text.
+``holds`` substitutes the
+answer into the statement and evaluates what must vanish at several points in 30-digit arithmetic;
+for a general solution
+the constants of integration must be as many as the order and independent (Jacobian of full rank).
+``identity`` is the same
 for two statements that differ only in notation: letters, scaling, order of terms.
 """
 
@@ -55,7 +58,7 @@ def vanishes(expression: sp.Expr, count: int = 3) -> bool:
     """Whether an expression is zero at generic values of all its free symbols."""
     expr = sp.sympify(expression)
     if expr.is_number:
-        return expr == 0 or abs(expr.evalf(_DIGITS, maxn=60)) < _TOLERANCE
+        return bool(expr == 0 or abs(expr.evalf(_DIGITS, maxn=60)) < _TOLERANCE)
     symbols = sorted(expr.free_symbols, key=str)
     function = sp.lambdify(symbols, expr, "mpmath")
     checked = 0
@@ -74,7 +77,8 @@ def vanishes(expression: sp.Expr, count: int = 3) -> bool:
 
 
 def fingerprint(expression: sp.Expr, symbols: Sequence[sp.Symbol]) -> str:
-    """Values of an expression at fixed points, the symbols in the given order; remaining symbols sorted by name."""
+    """Values of an expression at fixed points, the symbols in the given order; remaining symbols
+    sorted by name."""
     rest = sorted(expression.free_symbols - set(symbols), key=str)
     names = [*symbols, *rest]
     function = sp.lambdify(names, expression, "mpmath")
@@ -95,7 +99,8 @@ def _plugged(
 def _normal_form(
     equation: sp.Eq, function: AppliedUndef, variable: sp.Symbol
 ) -> tuple[sp.Expr, list[sp.Symbol], int]:
-    """The highest derivative of the unknown as a function of variable and lower derivatives, with its symbols and order."""
+    """The highest derivative of the unknown as a function of variable and lower derivatives, with
+    its symbols and order."""
     residual = equation.lhs - equation.rhs
     order = max(
         (d.derivative_count for d in residual.atoms(sp.Derivative) if d.expr == function), default=0
@@ -113,8 +118,10 @@ def _normal_form(
 class OdeClaim:
     """Explicit solutions of one equation or a system.
 
-    ``conditions`` are (order, point, values of all unknowns); ``constants`` is how many constants of integration the answer
-    must have: the total order for a general solution, none for an initial value problem or a particular solution.
+    ``conditions`` are (order, point, values of all unknowns); ``constants`` is how many constants
+    of integration the answer
+    must have: the total order for a general solution, none for an initial value problem or a
+    particular solution.
     """
 
     answer: tuple[sp.Expr, ...]
@@ -183,7 +190,8 @@ def _side(equations: Sequence[sp.Eq], function: AppliedUndef, variable: sp.Symbo
 
 @dataclass(frozen=True, slots=True)
 class ImplicitClaim:
-    """A relation F(x, y) = value that solves a first-order equation; the value is a constant C or fixed by a condition.
+    """A relation F(x, y) = value that solves a first-order equation; the value is a constant C or
+    fixed by a condition.
 
     ``answer`` is (F, value) with the unknown written as the symbol of its name.
     """
@@ -200,7 +208,8 @@ class ImplicitClaim:
         return sp.Symbol(self.functions[0].func.__name__)
 
     def holds(self) -> bool:
-        """The total derivative along the equation's slope vanishes, and the condition lies on the curve."""
+        """The total derivative along the equation's slope vanishes, and the condition lies on the
+        curve."""
         relation, value = self.answer
         normal, symbols, _ = _normal_form(self.equations[0], self.functions[0], self.variable)
         slope = normal.subs(symbols[1], self.unknown)
@@ -208,7 +217,8 @@ class ImplicitClaim:
         if sp.diff(relation, self.unknown) == 0 or not vanishes(along):
             return False
         if not self.conditions:
-            return bool(value.is_Symbol)
+            names = value.free_symbols - {self.variable, self.unknown}
+            return len(names) == 1 and names == value.free_symbols
         _, at, (start,) = self.conditions[0]
         return vanishes(relation.subs({self.variable: at, self.unknown: start}) - value)
 
@@ -223,7 +233,8 @@ TARGET = sp.Symbol("w")
 
 @dataclass(frozen=True, slots=True)
 class ValueClaim:
-    """A number asked for in a model: ``requirement`` vanishes when ``TARGET`` takes the answer; ``model`` must hold too."""
+    """A number asked for in a model: ``requirement`` vanishes when ``TARGET`` takes the answer;
+    ``model`` must hold too."""
 
     answer: tuple[sp.Expr, ...]
     requirement: sp.Expr
@@ -231,7 +242,8 @@ class ValueClaim:
     about: str = ""
 
     def holds(self) -> bool:
-        """The requirement vanishes at the answer and nowhere else nearby, and the model's solution is proven."""
+        """The requirement vanishes at the answer and nowhere else nearby, and the model's solution
+        is proven."""
         if not vanishes(self.requirement.subs(TARGET, self.answer[0])):
             return False
         return self.model is None or self.model.holds()
@@ -245,7 +257,8 @@ class ValueClaim:
 
 @dataclass(frozen=True, slots=True)
 class EquilibriumClaim:
-    """The equilibria of y' = rate(TARGET) with a polynomial rate: all of them, or those of one stability, in order."""
+    """The equilibria of y' = rate(TARGET) with a polynomial rate: all of them, or those of one
+    stability, in order."""
 
     answer: tuple[sp.Expr, ...]
     rate: sp.Expr
@@ -295,7 +308,8 @@ class LimitClaim:
 
 @dataclass(frozen=True, slots=True)
 class OrthogonalClaim:
-    """The orthogonal trajectories ``answer`` = K of the curves ``curves`` = c in the plane of the two symbols."""
+    """The orthogonal trajectories ``answer`` = K of the curves ``curves`` = c in the plane of the
+    two symbols."""
 
     answer: tuple[sp.Expr, ...]
     curves: sp.Expr

@@ -1,10 +1,13 @@
-"""Claims about transforms, forced motions with steps and impulses, power series, boundary problems and simple PDE.
+"""Claims about transforms, forced motions with steps and impulses, power series, boundary problems
+and simple PDE.
 
-Each is proven by substitution in numbers, like those of ``proof``; the Laplace transform by quadrature of its integral.
+Each is proven by substitution in numbers, like those of ``proof``; the Laplace transform by
+quadrature of its integral.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import mpmath
 import sympy as sp
@@ -17,9 +20,11 @@ _QUADRATURE = [0, 0.5, 1, 2, 3, 4, 6, 8, 12]
 
 @dataclass(frozen=True, slots=True)
 class TransformClaim:
-    """``image`` (of s) is the Laplace transform of ``original`` (of t, zero for t < 0); either may be the answer.
+    """``image`` (of s) is the Laplace transform of ``original`` (of t, zero for t < 0); either may
+    be the answer.
 
-    ``jumps`` are the points where the original is not smooth, ``growth`` bounds its exponential growth. ``given`` is the
+    ``jumps`` are the points where the original is not smooth, ``growth`` bounds its exponential
+    growth. ``given`` is the
     statement's own expression where it is neither of the two (a convolution's integrand, say).
     """
 
@@ -57,10 +62,13 @@ class TransformClaim:
 
 @dataclass(frozen=True, slots=True)
 class PiecewiseClaim:
-    """Motion under a forcing that changes at ``breaks``, with impulses there: a y'' + b y' + c y = f, or b y' + c y = f.
+    """Motion under a forcing that changes at ``breaks``, with impulses there: a y'' + b y' + c y =
+    f, or b y' + c y = f.
 
-    ``coefficients`` are from the highest derivative down; ``forcing`` and ``pieces`` hold one expression for each interval,
-    ``impulses`` the strength at each break; ``start`` the initial values. The answer is one expression in t, which must
+    ``coefficients`` are from the highest derivative down; ``forcing`` and ``pieces`` hold one
+    expression for each interval,
+    ``impulses`` the strength at each break; ``start`` the initial values. The answer is one
+    expression in t, which must
     agree with the pieces on the intervals listed in ``asked``.
     """
 
@@ -75,7 +83,8 @@ class PiecewiseClaim:
     asked: tuple[int, ...]
 
     def holds(self) -> bool:
-        """Every piece solves its equation, joins the one before with the right jump, and agrees with the answer."""
+        """Every piece solves its equation, joins the one before with the right jump, and agrees
+        with the answer."""
         return self._solve() and self._join() and self._agree()
 
     def _solve(self) -> bool:
@@ -123,7 +132,8 @@ class PiecewiseClaim:
 
 @dataclass(frozen=True, slots=True)
 class SeriesClaim:
-    """The Taylor polynomial of the given degree, at zero, of the solution of a linear equation with polynomial coefficients."""
+    """The Taylor polynomial of the given degree, at zero, of the solution of a linear equation with
+    polynomial coefficients."""
 
     answer: tuple[sp.Expr, ...]
     equation: sp.Eq
@@ -133,7 +143,8 @@ class SeriesClaim:
     degree: int
 
     def holds(self) -> bool:
-        """Substituted, the polynomial leaves no power below degree + 1 - order, and its first coefficients are given."""
+        """Substituted, the polynomial leaves no power below degree + 1 - order, and its first
+        coefficients are given."""
         polynomial = sp.Poly(self.answer[0], self.variable)
         if polynomial.degree() > self.degree:
             return False
@@ -167,7 +178,8 @@ class SeriesClaim:
 class PdeClaim:
     """A solution u of a partial differential equation with data on lines.
 
-    ``data`` holds (derivative variable or None, the line as variable and value, what u or its derivative is there).
+    ``data`` holds (derivative variable or None, the line as variable and value, what u or its
+    derivative is there).
     """
 
     answer: tuple[sp.Expr, ...]
@@ -195,9 +207,11 @@ class PdeClaim:
 
 @dataclass(frozen=True, slots=True)
 class EigenClaim:
-    """The eigenvalues, or eigenfunctions, of y'' + lambda y = 0 on [0, length], numbered by ``index`` from ``first``.
+    """The eigenvalues, or eigenfunctions, of y'' + lambda y = 0 on [0, length], numbered by
+    ``index`` from ``first``.
 
-    ``ends`` says for each end whether the value ("D") or the slope ("N") is zero; ``values`` and ``functions`` are the
+    ``ends`` says for each end whether the value ("D") or the slope ("N") is zero; ``values`` and
+    ``functions`` are the
     formulas in the index, and the answer is one of them.
     """
 
@@ -212,7 +226,8 @@ class EigenClaim:
     first: int = 1
 
     def holds(self) -> bool:
-        """The first four pairs solve the problem, and the characteristic function has no other zero below the fourth."""
+        """The first four pairs solve the problem, and the characteristic function has no other zero
+        below the fourth."""
         value, function = self.values, self.functions
         if self.asks_values:
             value = self.answer[0]
@@ -253,7 +268,7 @@ class EigenClaim:
         top = found[-1] * 1.02
         grid = [top * (k + 0.37) / 120 for k in range(120)]
         signs = [characteristic(lam) > 0 for lam in grid]
-        changes = sum(a != b for a, b in zip(signs, signs[1:], strict=False))
+        changes = sum(a != b for a, b in pairwise(signs))
         return changes == sum(v > 0 for v in found)
 
     def identity(self) -> str:
@@ -263,7 +278,8 @@ class EigenClaim:
 
 @dataclass(frozen=True, slots=True)
 class RootsClaim:
-    """All roots of a polynomial in one symbol, in increasing order: the exponents of an indicial equation, say."""
+    """All roots of a polynomial in one symbol, in increasing order: the exponents of an indicial
+    equation, say."""
 
     answer: tuple[sp.Expr, ...]
     equation: sp.Eq
@@ -271,7 +287,8 @@ class RootsClaim:
     variable: sp.Symbol
 
     def holds(self) -> bool:
-        """The lowest power of x^r substituted vanishes exactly for the answers; distinct and as many as the order."""
+        """The lowest power of x^r substituted vanishes exactly for the answers; distinct and as
+        many as the order."""
         residual = self.equation.lhs - self.equation.rhs
         for r in self.answer:
             power = self.variable**r

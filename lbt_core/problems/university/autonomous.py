@@ -1,6 +1,7 @@
 """Autonomous equations and population models."""
 
 import random
+from itertools import pairwise
 
 import sympy as sp
 
@@ -38,7 +39,7 @@ def equilibria(rng: random.Random) -> Exercise:
     rate = sp.expand(k * sp.prod([TARGET - a for a in zeros]))
     right = _factors(at, zeros, k)
     all_claim = proof.EquilibriumClaim(tuple(map(sp.Integer, zeros)), rate)
-    signs = [(zeros[0] - 1, zeros[0])] + [(a, b) for a, b in zip(zeros, zeros[1:], strict=False)]
+    signs = [(zeros[0] - 1, zeros[0])] + [(a, b) for a, b in pairwise(zeros)]
     table = ", ".join(
         f"{'positive' if rate.subs(TARGET, sp.Rational(a + b, 2)) > 0 else 'negative'} for "
         + (f"${at.y} < {b}$" if i == 0 else f"${a} < {at.y} < {b}$")
@@ -49,7 +50,7 @@ def equilibria(rng: random.Random) -> Exercise:
     stable = tuple(sp.Integer(z) for i, z in enumerate(zeros) if (k > 0) == (i == 1))
     names = ", ".join(f"${z}$" for z in zeros)
     find = Question(
-        f"Find all equilibrium solutions of ${at.d()} = {right}$, where ${at.y} = {at.yx}$.",
+        f"Find all equilibria (critical points) of ${at.d()} = {right}$, where ${at.y} = {at.yx}$.",
         f"${at.y} = " + ", ".join(f"<{i}>" for i in range(3)) + "$",
         [f"Equilibria are the zeros of the right side; each factor gives one: {names}."],
         "numeric",
@@ -62,7 +63,10 @@ def equilibria(rng: random.Random) -> Exercise:
         f"${at.y} = " + ", ".join(f"<{i}>" for i in range(len(stable))) + "$",
         [
             f"The equilibria are {names}. The right side is {table}.",
-            "An equilibrium is asymptotically stable where the sign changes from positive to negative.",
+            (
+                "An equilibrium is asymptotically stable where the sign changes from positive to"
+                " negative."
+            ),
         ],
         "numeric",
         proof.EquilibriumClaim(stable, rate, "stable"),
@@ -70,13 +74,16 @@ def equilibria(rng: random.Random) -> Exercise:
     )
     start, goal = _start(rng, zeros, k)
     limit = Question(
-        f"Find $\\lim_{{{at.x} \\to \\infty}} {at.yx}$ for the solution of ${at.d()} = {right}$ with "
-        f"${at.y}(0) = {t.tex(start)}$.",
+        f"Find $\\lim_{{{at.x} \\to \\infty}} {at.yx}$ for the solution of ${at.d()} = {right}$"
+        f" with ${at.y}(0) = {t.tex(start)}$.",
         "$<0>$",
         [
             f"The equilibria are {names}, and the right side is {table}.",
-            f"Starting from ${t.tex(start)}$ the solution is "
-            f"{'increasing' if goal > start else 'decreasing'} and bounded by the next equilibrium, which it approaches.",
+            (
+                f"Starting from ${t.tex(start)}$ the solution is"
+                f" {'increasing' if goal > start else 'decreasing'} and bounded by the next"
+                " equilibrium, which it approaches."
+            ),
         ],
         "numeric",
         proof.LimitClaim((sp.Integer(goal),), rate, start),
@@ -92,7 +99,7 @@ def _parts(
 ) -> Exercise:
     stem = f"Consider the autonomous equation ${at.d()} = {right}$ for ${at.yx}$."
     texts = (
-        "Find all equilibrium solutions.",
+        "Find all equilibria (critical points).",
         "Find every asymptotically stable equilibrium.",
         f"Find the limit of ${at.yx}$ as ${at.x} \\to \\infty$ if ${at.y}(0) = {t.tex(start)}$.",
     )
@@ -130,10 +137,16 @@ def logistic(rng: random.Random) -> Exercise:
     equation = sp.Eq(at.D(), rate * at.f * (1 - at.f / capacity))
     right = f"{t.term(rate, at.y)}\\left(1 - \\frac{{{at.y}}}{{{capacity}}}\\right)"
     steps = [
-        f"Separate variables: $\\frac{{d{at.y}}}{{{at.y}(1 - {at.y}/{capacity})}} = {t.tex(rate)}\\,dt$; by partial fractions "
-        f"$\\frac{{1}}{{{at.y}(1 - {at.y}/{capacity})}} = \\frac{{1}}{{{at.y}}} + \\frac{{1}}{{{capacity} - {at.y}}}$.",
-        f"Integrating, $\\ln\\frac{{{at.y}}}{{{capacity} - {at.y}}} = {t.tex(rate * time)} + c$, so ${at.y} = \\frac{{{capacity}}}"
-        f"{{1 + Ae^{{-{t.tex(rate * time, inline=True)}}}}}$.",
+        (
+            f"Separate variables: $\\frac{{d{at.y}}}{{{at.y}(1 - {at.y}/{capacity})}} ="
+            f" {t.tex(rate)}\\,dt$; by partial fractions $\\frac{{1}}{{{at.y}(1 -"
+            f" {at.y}/{capacity})}} = \\frac{{1}}{{{at.y}}} + \\frac{{1}}{{{capacity} - {at.y}}}$."
+        ),
+        (
+            f"Integrating, $\\ln\\frac{{{at.y}}}{{{capacity} - {at.y}}} = {t.tex(rate * time)} +"
+            f" c$, so ${at.y} = \\frac{{{capacity}}}{{1 +"
+            f" Ae^{{-{t.tex(rate * time, inline=True)}}}}}$."
+        ),
         f"From ${at.y}(0) = {start}$ we get $A = {ratio}$.",
     ]
     animal, place = rng.choice(
@@ -148,8 +161,8 @@ def logistic(rng: random.Random) -> Exercise:
     )
     plain = f"${at.d()} = {right}$, {at.conditions([start])}"
     story = (
-        f"The number ${at.yx}$ of {animal} in {place} follows the logistic equation ${at.d()} = {right}$, with ${at.x}$ in "
-        f"months, and there are {start} at ${at.x} = 0$."
+        f"The number ${at.yx}$ of {animal} in {place} follows the logistic equation ${at.d()} ="
+        f" {right}$, with ${at.x}$ in months, and there are {start} at ${at.x} = 0$."
     ).replace("in an island", "on an island")
     solve = explicit(at, "", equation, solution, steps, "ivp", starts([start]))
     if rng.random() < 0.5:
@@ -173,8 +186,11 @@ def logistic(rng: random.Random) -> Exercise:
         f"${at.x} = <0>$",
         [
             *steps,
-            f"So ${at.y} = {t.tex(solution)}$, and ${at.y} = {t.tex(level)}$ means $e^{{{t.tex(rate * time, inline=True)}}} = "
-            f"{ratio * (share - 1)}$; about ${t.decimal(when)}$ months.",
+            (
+                f"So ${at.y} = {t.tex(solution)}$, and ${at.y} = {t.tex(level)}$ means"
+                f" $e^{{{t.tex(rate * time, inline=True)}}} = {ratio * (share - 1)}$; about"
+                f" ${t.decimal(when)}$ months."
+            ),
         ],
         "numeric",
         proof.ValueClaim((when,), solution.subs(time, TARGET) - level, solve.claim),
@@ -198,14 +214,18 @@ def harvesting(rng: random.Random) -> Exercise:
     rate = sp.expand(growth * TARGET - crowding * TARGET**2 - harvest)
     natural = t.combination((growth, at.y), (-crowding, at.y + "^2"))
     stem = (
-        f"Without hunting, the number ${at.yx}$ of {animal} would follow ${at.d()} = {natural}$ (${at.x}$ in years); in fact "
-        f"${t.tex(harvest)}$ animals are taken every year, so that ${at.d()} = {natural} - {t.tex(harvest)}$."
+        f"Without hunting, the number ${at.yx}$ of {animal} would follow ${at.d()} = {natural}$"
+        f" (${at.x}$ in years); in fact ${t.tex(harvest)}$ animals are taken every year, so that"
+        f" ${at.d()} = {natural} - {t.tex(harvest)}$."
     )
     both = Question(
         "Find all equilibrium populations.",
         f"${at.y} = <0>, <1>$",
         [
-            f"Set the right side to zero and multiply by ${t.tex(-1 / k)}$: ${at.y}^2 - {a + b}{at.y} + {a * b} = 0$.",
+            (
+                f"Set the right side to zero and multiply by ${t.tex(-1 / k)}$: ${at.y}^2 -"
+                f" {a + b}{at.y} + {a * b} = 0$."
+            ),
             f"It factors as $({at.y} - {a})({at.y} - {b}) = 0$.",
         ],
         "numeric",
@@ -216,9 +236,14 @@ def harvesting(rng: random.Random) -> Exercise:
         "Below which initial population do they die out?",
         f"${at.y}(0) = <0>$",
         [
-            f"The right side is $-{t.tex(k)}({at.y} - {a})({at.y} - {b})$: negative below ${a}$, positive between ${a}$ and "
-            f"${b}$.",
-            f"Hence ${a}$ is an unstable equilibrium, and a population that starts below it decreases until it is gone.",
+            (
+                f"The right side is $-{t.tex(k)}({at.y} - {a})({at.y} - {b})$: negative below"
+                f" ${a}$, positive between ${a}$ and ${b}$."
+            ),
+            (
+                f"Hence ${a}$ is an unstable equilibrium, and a population that starts below it"
+                " decreases until it is gone."
+            ),
         ],
         "numeric",
         proof.EquilibriumClaim((sp.Integer(a),), rate, "unstable"),
@@ -226,11 +251,18 @@ def harvesting(rng: random.Random) -> Exercise:
     )
     largest = growth**2 / (4 * crowding)
     most = Question(
-        "What is the largest number of animals that could be taken each year without making the equilibria disappear?",
+        "What is the largest number of animals that could be taken each year without making the"
+        " equilibria disappear?",
         "$<0>$",
         [
-            f"With harvest $h$ the equilibria solve ${t.term(crowding, at.y + '^2')} - {t.term(growth, at.y)} + h = 0$.",
-            f"They are real as long as the discriminant $({t.tex(growth)})^2 - {t.tex(4 * crowding)}h$ is not negative.",
+            (
+                f"With harvest $h$ the equilibria solve ${t.term(crowding, at.y + '^2')} -"
+                f" {t.term(growth, at.y)} + h = 0$."
+            ),
+            (
+                f"They are real as long as the discriminant $({t.tex(growth)})^2 -"
+                f" {t.tex(4 * crowding)}h$ is not negative."
+            ),
         ],
         "numeric",
         proof.ValueClaim(
@@ -258,10 +290,16 @@ def explosive_growth(rng: random.Random) -> Exercise:
         equation = sp.Eq(at.D(), k * (at.f - a) * (at.f - b))
         front = "" if b - a == 1 else f"\\frac{{1}}{{{b - a}}}"
         steps = [
-            f"The equation is separable, and by partial fractions $\\frac{{1}}{{{_factors(at, [a, b], 1)}}} = "
-            f"{front}\\left(\\frac{{1}}{{{t.tex(at.u - b)}}} - "
-            f"\\frac{{1}}{{{t.tex(at.u - a)}}}\\right)$.",
-            f"Integrating, ${quotient} = A{t.tex(growth)}$, and the initial value gives $A = {ratio}$.",
+            (
+                "The equation is separable, and by partial fractions"
+                f" $\\frac{{1}}{{{_factors(at, [a, b], 1)}}} ="
+                f" {front}\\left(\\frac{{1}}{{{t.tex(at.u - b)}}} -"
+                f" \\frac{{1}}{{{t.tex(at.u - a)}}}\\right)$."
+            ),
+            (
+                f"Integrating, ${quotient} = A{t.tex(growth)}$, and the initial value gives $A ="
+                f" {ratio}$."
+            ),
             f"Solve this relation for ${at.y}$.",
         ]
         text = f"${at.d()} = {_factors(at, [a, b], k)}$, {at.conditions([start])}"

@@ -46,7 +46,10 @@ def boundary_trigonometric(rng: random.Random) -> Exercise:
         general = t.join([general, t.tex(sp.Integer(force))]) if force else general
         steps = [
             f"The general solution is ${at.y} = {general}$.",
-            f"The condition at ${at.x} = 0$ gives $C_1 = {a}$, the one at ${at.x} = {t.tex(end)}$ gives $C_2 = {b}$.",
+            (
+                f"The condition at ${at.x} = 0$ gives $C_1 = {a}$, the one at ${at.x} ="
+                f" {t.tex(end)}$ gives $C_2 = {b}$."
+            ),
         ]
         text = f"${t.combination((1, at.d(2)), (w * w, at.y))} = {t.tex(right)}$, {shown}"
         claim = proof.OdeClaim((solution,), (equation,), (at.f,), x, conditions)
@@ -84,8 +87,10 @@ def boundary_polynomial(rng: random.Random) -> Exercise:
         part = sp.integrate(sp.integrate(right, x), x)
         steps = [
             f"Integrate twice: ${at.y} = {t.tex(part)} + C_1{at.x} + C_2$.",
-            f"The two boundary conditions give $C_1 = {sp.diff(solution - part, x)}$ and "
-            f"$C_2 = {(solution - part).subs(x, 0)}$.",
+            (
+                f"The two boundary conditions give $C_1 = {sp.diff(solution - part, x)}$ and "
+                f"$C_2 = {(solution - part).subs(x, 0)}$."
+            ),
         ]
         claim = proof.OdeClaim((solution,), (sp.Eq(at.D(2), right),), (at.f,), x, conditions)
         return Question(
@@ -128,31 +133,43 @@ def eigenvalues(rng: random.Random) -> Exercise:
     )
     problem = f"${at.d(2)} + \\lambda {at.y} = 0$, {conditions}"
     steps = [
-        f"For $\\lambda < 0$ there are only hyperbolic solutions, and the conditions leave ${at.y} = 0$. For $\\lambda > 0$ put "
-        f"$\\lambda = k^2$: ${at.y} = A\\cos(k{at.x}) + B\\sin(k{at.x})$.",
-        f"The condition at ${at.x} = 0$ leaves only the {'sine' if ends[0] == 'D' else 'cosine'}; the one at "
-        f"${at.x} = {t.tex(length)}$ then requires $k = {t.tex(root)}$ with $n = 1, 2, 3, \\ldots$",
+        (
+            "For $\\lambda < 0$ there are only hyperbolic solutions, and the conditions leave"
+            f" ${at.y} = 0$. For $\\lambda > 0$ put $\\lambda = k^2$: ${at.y} = A\\cos(k{at.x}) +"
+            f" B\\sin(k{at.x})$."
+        ),
+        (
+            f"The condition at ${at.x} = 0$ leaves only the"
+            f" {'sine' if ends[0] == 'D' else 'cosine'}; the one at ${at.x} = {t.tex(length)}$ then"
+            f" requires $k = {t.tex(root)}$ with $n = 1, 2, 3, \\ldots$"
+        ),
     ]
     if ends == "NN":
         steps.append(
-            f"(Besides, $\\lambda = 0$ with constant ${at.y}$ is an eigenvalue, which is not asked for here.)"
+            f"(Besides, $\\lambda = 0$ with constant ${at.y}$ is an eigenvalue, which is not asked"
+            " for here.)"
         )
     asks = rng.random() < 0.6
     positive = "positive eigenvalues" if ends == "NN" else "eigenvalues"
     if asks:
         text = rng.choice(
             [
-                f"Find the {positive} $\\lambda_n$, $n = 1, 2, 3, \\ldots$, in increasing order, of {problem}.",
-                f"For which $\\lambda = \\lambda_n > 0$ ($n = 1, 2, 3, \\ldots$, in increasing order) does the problem {problem} "
-                f"have nonzero solutions ${at.yx}$?",
+                (
+                    f"Find the {positive} $\\lambda_n$, $n = 1, 2, 3, \\ldots$, in increasing"
+                    f" order, of {problem}."
+                ),
+                (
+                    "For which $\\lambda = \\lambda_n > 0$ ($n = 1, 2, 3, \\ldots$, in increasing"
+                    f" order) does the problem {problem} have nonzero solutions ${at.yx}$?"
+                ),
             ]
         )
         form = "$\\lambda_n = <0>$"
     else:
         unit = f"{at.y}_n'(0) = {t.tex(root)}" if ends[0] == "D" else f"{at.y}_n(0) = 1"
         text = (
-            f"Let $\\lambda_1 < \\lambda_2 < \\cdots$ be the {positive} of {problem}. Find the eigenfunction ${at.y}_n({at.x})$ of "
-            f"$\\lambda_n$ that is scaled so that ${unit}$."
+            f"Let $\\lambda_1 < \\lambda_2 < \\cdots$ be the {positive} of {problem}. Find the"
+            f" eigenfunction ${at.y}_n({at.x})$ of $\\lambda_n$ that is scaled so that ${unit}$."
         )
         form = f"${at.y}_n({at.x}) = <0>$"
     claim = EigenClaim((values if asks else function,), length, ends, N, x, values, function, asks)
@@ -184,15 +201,25 @@ def eigenvalue_number(rng: random.Random) -> Exercise:
     text = rng.choice(
         [
             f"Find the {ordinal} eigenvalue $\\lambda$ of {problem}.",
-            f"What is the {ordinal} number $\\lambda$ for which {problem} has a nonzero solution ${at.yx}$?",
+            (
+                f"What is the {ordinal} number $\\lambda$ for which {problem} has a nonzero"
+                f" solution ${at.yx}$?"
+            ),
         ]
     )
     lam = proof.TARGET
     frequency = sp.sqrt(lam - shift * shift)
     steps = [
-        f"Oscillating solutions that vanish at $0$ are multiples of ${'' if not shift else t.tex(sp.exp(-shift * x))}\\sin(\\omega {at.x})$ "
-        f"with $\\omega^2 = {t.tex(sp.Symbol('lambda') - shift * shift)}$; for smaller $\\lambda$ there are none that vanish twice.",
-        f"The other condition requires $\\omega = n\\pi/({t.tex(length, inline=True)})$, and the eigenvalue asked for has $n = {k}$.",
+        (
+            "Oscillating solutions that vanish at $0$ are multiples of"
+            f" ${'' if not shift else t.tex(sp.exp(-shift * x))}\\sin(\\omega {at.x})$ with"
+            f" $\\omega^2 = {t.tex(sp.Symbol('lambda') - shift * shift)}$; for smaller $\\lambda$"
+            " there are none that vanish twice."
+        ),
+        (
+            f"The other condition requires $\\omega = n\\pi/({t.tex(length, inline=True)})$, and"
+            f" the eigenvalue asked for has $n = {k}$."
+        ),
     ]
     claim = proof.ValueClaim(
         (value,),

@@ -37,8 +37,14 @@ def as_markdown() -> str:
     lines = [
         "# The families of the built-in corpus",
         "",
-        f"{len(listed)} families over {topics} topics. This page is the output of `lbt corpus families --markdown`.",
-        "The kind is that of most questions of a family; initial values turn a general solution into an `ivp`.",
+        (
+            f"{len(listed)} families over {topics} topics. This page is the output of `lbt corpus"
+            " families --markdown`."
+        ),
+        (
+            "The kind is that of most questions of a family; initial values turn a general solution"
+            " into an `ivp`."
+        ),
         "",
         "| topic | family | kind | example |",
         "|---|---|---|---|",

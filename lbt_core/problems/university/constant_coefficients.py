@@ -56,7 +56,8 @@ def characteristic(coefficients: list[sp.Expr]) -> str:
 
 
 def quadratic(rng: random.Random, case: str) -> tuple[list[sp.Expr], list[sp.Expr], str]:
-    """Coefficients with roots of the given case, their two basis functions of the letter x, and a sentence on the roots."""
+    """Coefficients with roots of the given case, their two basis functions of the letter x, and a
+    sentence on the roots."""
     x = sp.Symbol("x")
     if case == "distinct":
         a, r = rng.choice([1, 1, 1, 2, 3]), rng.randint(-5, 5)
@@ -100,9 +101,14 @@ def _homogeneous(rng: random.Random, at: Letters, case: str) -> Question:
     basis = [b.subs(sp.Symbol("x"), at.v) for b in basis]
     general = C1 * basis[0] + C2 * basis[1]
     steps = [
-        f"Try ${at.y} = e^{{r{at.x}}}$. The characteristic equation ${characteristic(coefficients)} = 0$ {roots}.",
-        f"So ${t.tex(basis[0])}$ and ${t.tex(basis[1])}$ are two independent solutions, and the general solution is their "
-        "linear combination.",
+        (
+            f"Try ${at.y} = e^{{r{at.x}}}$. The characteristic equation"
+            f" ${characteristic(coefficients)} = 0$ {roots}."
+        ),
+        (
+            f"So ${t.tex(basis[0])}$ and ${t.tex(basis[1])}$ are two independent solutions, and the"
+            " general solution is their linear combination."
+        ),
     ]
     equation = sp.Eq(operator(at, coefficients), 0)
     return explicit(
@@ -165,9 +171,14 @@ def second_order_ivp(rng: random.Random) -> Exercise:
             for f, g in [tuple(basis)]
         ] + [t.combination((slopes[0], "C_1"), (slopes[1], "C_2"))]
         steps = [
-            f"The characteristic equation ${characteristic(coefficients)} = 0$ {roots}, so ${at.y} = {general}$.",
-            f"The initial values give ${conditions[0]} = {t.tex(values[0])}$ and ${conditions[1]} = {t.tex(values[1])}$, "
-            f"hence $C_1 = {a}$ and $C_2 = {b}$.",
+            (
+                f"The characteristic equation ${characteristic(coefficients)} = 0$ {roots}, so"
+                f" ${at.y} = {general}$."
+            ),
+            (
+                f"The initial values give ${conditions[0]} = {t.tex(values[0])}$ and"
+                f" ${conditions[1]} = {t.tex(values[1])}$, hence $C_1 = {a}$ and $C_2 = {b}$."
+            ),
         ]
         text = f"${written(at, coefficients)} = 0$, {at.conditions(values)}"
         equation = sp.Eq(operator(at, coefficients), 0)
@@ -226,8 +237,10 @@ def higher_order(rng: random.Random) -> Exercise:
         constants = (C1, C2, C3, C4)[: len(basis)]
         general = sum((c * f for c, f in zip(constants, basis, strict=True)), sp.S(0))
         steps = [
-            f"The characteristic equation is ${characteristic(coefficients)} = 0$; its left side factors as "
-            f"${t.tex(polynomial)}$.",
+            (
+                f"The characteristic equation is ${characteristic(coefficients)} = 0$; its left"
+                f" side factors as ${t.tex(polynomial)}$."
+            ),
             "The roots give the solutions " + ", ".join(f"${t.tex(f)}$" for f in basis) + ".",
             "They are independent, and there are as many as the order; combine them linearly.",
         ]

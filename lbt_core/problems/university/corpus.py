@@ -1,14 +1,16 @@
-"""The corpus: exercises drawn from all families in turn, proven, without duplicates, split without leaks, to an exact size."""
+"""The corpus: exercises drawn from all families in turn, proven, without duplicates, split without
+leaks, to an exact size."""
 
 import random
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from lbt_core.problems.importing.tree import latex_join
 from lbt_core.problems.normalise import duplicate_keys, leak_keys
 from lbt_core.problems.university.families import FAMILIES
-from lbt_core.problems.university.model import Exercise, Family, Question
+from lbt_core.problems.university.model import Exercise, Family, Question, identity
 from lbt_core.rows import Problem
 
 PROBLEMS, TEST = 1505, 305
@@ -19,40 +21,51 @@ MAX_PER_EQUATION = 3
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An exercise of the corpus with its family, its number in it, and its side of the split."""
+    """An exercise of the corpus with its family and number in it, flattened: the stem in front of
+    each part."""
 
     family: Family
     number: int
     exercise: Exercise
+    problems: tuple[Problem, ...]
     split: str = "train"
 
     @property
     def id(self) -> str:
         """Identity in the corpus: family and number."""
-        return f"{self.family.name}-{self.number:03d}"
+        return _id(self.family, self.number)
+
+    @property
+    def identities(self) -> list[str]:
+        """What each question is about, whatever its notation."""
+        return [identity(q.claim) for q in self.exercise.questions]
 
 
-def flat(placed: Placed) -> list[Problem]:
-    """The exercise's questions as problems, the stem in front of each part."""
-    alone = not placed.exercise.stem
-    return [
+def place(family: Family, number: int, exercise: Exercise) -> Placed:
+    """An exercise with its questions as problems."""
+    parent = _id(family, number)
+    alone = not exercise.stem
+    problems = tuple(
         Problem(
-            id=placed.id if alone else f"{placed.id}{_label(i)}",
-            question=question.text if alone else f"{placed.exercise.stem}\n{question.text}",
+            id=parent if alone else parent + _label(i),
+            question=question.text if alone else latex_join([exercise.stem, question.text]),
             answer=question.answer,
-            topic=placed.family.topic,
-            family=placed.family.name,
+            topic=family.topic,
+            family=family.name,
             kind=question.kind,
             ode=question.ode,
             ics=question.ics,
             func=question.func,
             solution=question.solution,
-            split=placed.split,
-            source=placed.id,
-            parent=None if alone else placed.id,
+            parent=None if alone else parent,
         )
-        for i, question in enumerate(placed.exercise.questions)
-    ]
+        for i, question in enumerate(exercise.questions)
+    )
+    return Placed(family, number, exercise, problems)
+
+
+def _id(family: Family, number: int) -> str:
+    return f"{family.name}-{number:03d}"
 
 
 def _label(i: int) -> str:
@@ -60,20 +73,22 @@ def _label(i: int) -> str:
 
 
 class _Shelf:
-    """What has been accepted so far: texts and equations with conditions, and how often an equation came."""
+    """What has been accepted so far: texts and equations with conditions, and how often an equation
+    came."""
 
     def __init__(self) -> None:
         self.seen: set[str] = set()
         self.equations: Counter[str] = Counter()
 
     def takes(self, placed: Placed) -> bool:
-        """Accept an exercise that is new; one with several equations must bring only equations not met before."""
-        identities = {q.claim.identity() for q in placed.exercise.questions}
+        """Accept an exercise that is new; one with several equations must bring only equations not
+        met before."""
+        identities = set(placed.identities)
         limit = MAX_PER_EQUATION if len(identities) == 1 else 1
         if any(self.equations[i] >= limit for i in identities):
             return False
         own: set[str] = set()
-        for problem, question in zip(flat(placed), placed.exercise.questions, strict=True):
+        for problem, question in zip(placed.problems, placed.exercise.questions, strict=True):
             keys = {*duplicate_keys(problem), _content(question)}
             if keys & self.seen or keys & own:
                 return False
@@ -86,19 +101,22 @@ class _Shelf:
 
 
 def _content(question: Question) -> str:
-    """What is asked and answered, without wording and letters: the same problem told differently is a duplicate."""
+    """What is asked and answered, without wording and letters: the same problem told differently is
+    a duplicate."""
     claim = question.claim
     conditions = [
         (order, str(at), str(value)) for order, at, value in getattr(claim, "conditions", ())
     ]
     shown = "" if question.ode is not None else question.answer
-    return f"x:{question.kind}:{claim.identity()}:{conditions}:{shown}"
+    return f"x:{question.kind}:{identity(claim)}:{conditions}:{shown}"
 
 
 def exercises(seed: int = 0, problems: int = PROBLEMS, test: int = TEST) -> list[Placed]:
-    """Exercises of exactly that many questions, a part of them for the test; the same for the same arguments.
+    """Exercises of exactly that many questions, a part of them for the test; the same for the same
+    arguments.
 
-    The families take turns, each with its own random numbers, so that all come out about equally often.
+    The families take turns, each with its own random numbers, so that all come out about equally
+    often.
     """
     shelf, placed, total = _Shelf(), [], 0
     streams = {f.name: random.Random(f"{seed}/{f.name}") for f in FAMILIES}
@@ -126,15 +144,18 @@ def _next(
 ) -> Placed | None:
     for _ in range(ATTEMPTS):
         exercise = family.build(rng)
-        candidate = Placed(family, numbers[family.name] + 1, exercise)
-        if len(exercise.questions) <= room and shelf.takes(candidate):
+        if len(exercise.questions) > room:
+            continue
+        candidate = place(family, numbers[family.name] + 1, exercise)
+        if shelf.takes(candidate):
             numbers[family.name] += 1
             return candidate
     return None
 
 
 def _split(placed: Sequence[Placed], rng: random.Random, problems: int, test: int) -> list[Placed]:
-    """Exactly ``test`` questions of the topics in proportion; exercises that share a text or an equation stay together."""
+    """Exactly ``test`` questions of the topics in proportion; exercises that share a text or an
+    equation stay together."""
     groups = _groups(placed)
     size = {
         key: sum(len(placed[i].exercise.questions) for i in members)
@@ -159,10 +180,7 @@ def _split(placed: Sequence[Placed], rng: random.Random, problems: int, test: in
     if left:
         raise AssertionError(f"the test set is {left} questions short")
     inside = {i for key in chosen for i in groups[key]}
-    return [
-        Placed(p.family, p.number, p.exercise, "test" if i in inside else "train")
-        for i, p in enumerate(placed)
-    ]
+    return [replace(p, split="test" if i in inside else "train") for i, p in enumerate(placed)]
 
 
 def _groups(placed: Sequence[Placed]) -> dict[int, list[int]]:
@@ -176,8 +194,8 @@ def _groups(placed: Sequence[Placed]) -> dict[int, list[int]]:
 
     owner: dict[str, int] = {}
     for i, item in enumerate(placed):
-        keys = {key for problem in flat(item) for key in leak_keys(problem)}
-        keys |= {q.claim.identity() for q in item.exercise.questions}
+        keys = {key for problem in item.problems for key in leak_keys(problem)}
+        keys |= set(item.identities)
         for key in sorted(keys):
             a, b = sorted((find(owner.setdefault(key, i)), find(i)))
             root[b] = a
@@ -188,7 +206,8 @@ def _groups(placed: Sequence[Placed]) -> dict[int, list[int]]:
 
 
 def raw(placed: Sequence[Placed]) -> dict[str, Any]:
-    """The corpus as a textbook has it: chapters, sections, exercises with parts; what ``lbt corpus import`` reads."""
+    """The corpus as a textbook has it: chapters, sections, exercises with parts; what ``lbt corpus
+    import`` reads."""
     chapters: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for item in placed:
         sections = chapters.setdefault(item.family.chapter, {})
@@ -209,7 +228,7 @@ def raw(placed: Sequence[Placed]) -> dict[str, Any]:
 
 
 def _raw_exercise(item: Placed) -> dict[str, Any]:
-    problems = flat(item)
+    problems = item.problems
     out: dict[str, Any] = {
         "id": item.id,
         "topic": item.family.topic,

@@ -56,10 +56,15 @@ def _steps(at: Letters, potential: sp.Expr, m: sp.Expr, n: sp.Expr) -> list[str]
     rest = sp.expand(potential - part)
     slope = sp.diff(rest, at.u)
     return [
-        f"Put $M = {t.tex(m)}$ and $N = {t.tex(n)}$. Since $M_{at.y} = {t.tex(sp.diff(m, at.u))} = N_{at.x}$, the equation "
-        "is exact.",
+        (
+            f"Put $M = {t.tex(m)}$ and $N = {t.tex(n)}$. Since $M_{at.y} ="
+            f" {t.tex(sp.diff(m, at.u))} = N_{at.x}$, the equation is exact."
+        ),
         f"Integrating $M$ with respect to ${at.x}$, $F = {t.tex(part)} + g({at.y})$.",
-        f"From $F_{at.y} = N$ we get $g'({at.y}) = {t.tex(slope)}$, so $g({at.y}) = {t.tex(rest)}$.",
+        (
+            f"From $F_{at.y} = N$ we get $g'({at.y}) = {t.tex(slope)}$, so $g({at.y}) ="
+            f" {t.tex(rest)}$."
+        ),
         f"The solutions are the level curves of $F({at.x}, {at.y}) = {t.tex(potential)}$.",
     ]
 
@@ -128,7 +133,10 @@ def exact_transcendental(rng: random.Random) -> Exercise:
         ),
         several=(
             "Test for exactness and solve implicitly.",
-            "Each of these equations is exact. Find a potential function and give the solutions implicitly.",
+            (
+                "Each of these equations is exact. Find a potential function and give the solutions"
+                " implicitly."
+            ),
         ),
     )
 
@@ -149,12 +157,19 @@ def integrating_factor_power(rng: random.Random) -> Exercise:
         ratio = sp.cancel((my - nx) / n)
         full_m, full_n = sp.diff(potential, x), sp.diff(potential, y)
         steps = [
-            f"With $M = {t.tex(m)}$ and $N = {t.tex(n)}$ we have $M_{at.y} = {t.tex(my)}$ but $N_{at.x} = {t.tex(nx)}$: "
-            "the equation is not exact.",
-            f"However, $(M_{at.y} - N_{at.x})/N = {t.tex(ratio)}$ depends on ${at.x}$ alone, so "
-            f"$\\mu = e^{{\\int {t.tex(ratio)}\\,d{at.x}}} = {t.tex(x**k)}$ is an integrating factor.",
-            f"After multiplication, {_differential(at, full_m, full_n)} is exact with potential "
-            f"$F = {t.tex(potential)}$.",
+            (
+                f"With $M = {t.tex(m)}$ and $N = {t.tex(n)}$ we have $M_{at.y} = {t.tex(my)}$ but"
+                f" $N_{at.x} = {t.tex(nx)}$: the equation is not exact."
+            ),
+            (
+                f"However, $(M_{at.y} - N_{at.x})/N = {t.tex(ratio)}$ depends on ${at.x}$ alone, so"
+                f" $\\mu = e^{{\\int {t.tex(ratio)}\\,d{at.x}}} = {t.tex(x**k)}$ is an integrating"
+                " factor."
+            ),
+            (
+                f"After multiplication, {_differential(at, full_m, full_n)} is exact with potential"
+                f" $F = {t.tex(potential)}$."
+            ),
         ]
         return _question(rng, at, potential, m, n, steps)
 
@@ -162,13 +177,23 @@ def integrating_factor_power(rng: random.Random) -> Exercise:
         rng,
         make,
         single=(
-            f"Find an integrating factor that depends on ${at.x}$ alone and solve <q> implicitly (${at.x} > 0$).",
-            f"For ${at.x} > 0$ make <q> exact by an integrating factor $\\mu({at.x})$ and solve it; an implicit "
-            "solution will do.",
+            (
+                f"Find an integrating factor that depends on ${at.x}$ alone and solve <q>"
+                f" implicitly (${at.x} > 0$)."
+            ),
+            (
+                f"For ${at.x} > 0$ make <q> exact by an integrating factor $\\mu({at.x})$ and solve"
+                " it; an implicit solution will do."
+            ),
         ),
         several=(
-            f"Each equation has an integrating factor $\\mu({at.x})$. Find it and solve implicitly for ${at.x} > 0$.",
-            f"Make the equation exact with an integrating factor that depends on ${at.x}$ only, and solve it implicitly "
-            f"for ${at.x} > 0$.",
+            (
+                f"Each equation has an integrating factor $\\mu({at.x})$. Find it and solve"
+                f" implicitly for ${at.x} > 0$."
+            ),
+            (
+                f"Make the equation exact with an integrating factor that depends on ${at.x}$ only,"
+                f" and solve it implicitly for ${at.x} > 0$."
+            ),
         ),
     )

@@ -1,4 +1,5 @@
-"""The Laplace transform: transforms, inverse transforms, initial value problems, steps, impulses, convolutions."""
+"""The Laplace transform: transforms, inverse transforms, initial value problems, steps, impulses,
+convolutions."""
 
 import random
 
@@ -13,7 +14,6 @@ from lbt_core.problems.university.model import (
     Question,
     Registry,
     explicit,
-    letters,
     listed,
     nonzero,
     starts,
@@ -69,7 +69,10 @@ def laplace_transform(rng: random.Random) -> Exercise:
             g, other, second = _elementary(rng)
         original, total = p * f + q * g, p * image + q * other
         steps = [
-            f"By linearity transform term by term. By {rule}, $\\mathcal{{L}}\\{{{t.tex(f)}\\}} = {t.tex(image)}$.",
+            (
+                f"By linearity transform term by term. By {rule}, $\\mathcal{{L}}\\{{{t.tex(f)}\\}}"
+                f" = {t.tex(image)}$."
+            ),
             f"By {second}, $\\mathcal{{L}}\\{{{t.tex(g)}\\}} = {t.tex(other)}$.",
             "Multiply by the coefficients and add.",
         ]
@@ -114,7 +117,10 @@ def inverse_transform(rng: random.Random) -> Exercise:
             image = sp.expand(p * (S - a) + q * b) / sp.expand((S - a) ** 2 + b**2)
             steps = [
                 f"Complete the square: the denominator is ${t.tex((S - a) ** 2 + b**2)}$.",
-                f"Write the numerator as ${t.tex(p * (S - a) + q * b) if p else q * b}$ and use the shift rule.",
+                (
+                    f"Write the numerator as ${t.tex(p * (S - a) + q * b) if p else q * b}$ and use"
+                    " the shift rule."
+                ),
             ]
         else:
             b, p, q = rng.randint(1, 4), nonzero(rng, -4, 4), nonzero(rng, -4, 4)
@@ -123,7 +129,8 @@ def inverse_transform(rng: random.Random) -> Exercise:
                 sp.expand(S - a) * (S**2 + b**2)
             )
             steps = [
-                f"By partial fractions $F(s) = {t.tex(p / (S - a) + sp.Integer(q * b) / (S**2 + b**2))}$."
+                "By partial fractions $F(s) ="
+                f" {t.tex(p / (S - a) + sp.Integer(q * b) / (S**2 + b**2))}$."
             ]
         steps.append("Look up each term in the table of transforms.")
         claim = TransformClaim((original,), None, image, T, S, growth=4)
@@ -140,7 +147,10 @@ def inverse_transform(rng: random.Random) -> Exercise:
         ),
         several=(
             "Find the inverse Laplace transform $f(t) = \\mathcal{L}^{-1}\\{F(s)\\}$.",
-            "Use partial fractions or complete the square to find $f(t)$ with the given Laplace transform.",
+            (
+                "Use partial fractions or complete the square to find $f(t)$ with the given Laplace"
+                " transform."
+            ),
         ),
     )
 
@@ -173,8 +183,14 @@ def laplace_ivp(rng: random.Random) -> Exercise:
         )
         start = "" if first == 0 else start
         steps = [
-            f"Transform the equation with the initial values: $({t.tex(quadratic_s)}){capital}(s) = {t.tex(image)}{start}$.",
-            f"The polynomial {roots.replace('r =', 's =')}; divide by it and split into partial fractions.",
+            (
+                "Transform the equation with the initial values:"
+                f" $({t.tex(quadratic_s)}){capital}(s) = {t.tex(image)}{start}$."
+            ),
+            (
+                f"The polynomial {roots.replace('r =', 's =')}; divide by it and split into partial"
+                " fractions."
+            ),
             "Transforming back term by term gives the solution.",
         ]
         text = f"${written(at, coefficients)} = {t.tex(right)}$, {at.conditions(values)}"
@@ -198,11 +214,14 @@ def laplace_ivp(rng: random.Random) -> Exercise:
 
 @registry.family("other")
 def step_forcing(rng: random.Random) -> Exercise:
-    """Forcing that is switched on at a time: one formula with the step function, or the solution after the switch."""
+    """Forcing that is switched on at a time: one formula with the step function, or the solution
+    after the switch."""
     at = Letters(rng.choice("yx"), "t")
     first = rng.random() < 0.5
     a, k, level = rng.randint(1, 5), rng.randint(1, 5), rng.randint(1, 6)
     time = sp.Integer(a)
+    start: tuple[sp.Expr, ...]
+    coefficients: tuple[sp.Expr, ...]
     if first:
         start = (sp.Integer(rng.choice([0, 0, 1, 2, 3])),)
         coefficients = (sp.S(1), sp.Integer(k))
@@ -219,16 +238,25 @@ def step_forcing(rng: random.Random) -> Exercise:
         force = sp.Integer(level)
         response = response / (k * k)
     left = written(at, list(coefficients))
+    shift = f"e^{{-{a if a > 1 else ''}s}}"
     step = sp.Heaviside(T - a)
     equation = f"${left} = {t.term(force, f'u(t - {a})')}$, {at.conditions(start)}"
     steps = [
-        f"The transform of $u(t - {a})$ is $e^{{-{a if a > 1 else ''}s}}/s$, so the forcing contributes "
-        f"$\\frac{{{t.term(force, f'e^{{-{a if a > 1 else str()}s}}')}}}{{s({t.tex(_poly(coefficients))})}}$ to the transform.",
-        f"Without the exponential, the inverse transform is ${t.tex(response.subs(T, T + a))}$; the factor shifts it to "
-        f"start at $t = {a}$.",
-        "The initial values contribute nothing."
-        if start[0] == 0
-        else f"The initial values contribute ${t.tex(before)}$.",
+        (
+            f"The transform of $u(t - {a})$ is $e^{{-{a if a > 1 else ''}s}}/s$, so the forcing"
+            " contributes"
+            f" $\\frac{{{t.term(force, shift)}}}{{s({t.tex(_poly(coefficients))})}}$"
+            " to the transform."
+        ),
+        (
+            f"Without the exponential, the inverse transform is ${t.tex(response.subs(T, T + a))}$;"
+            f" the factor shifts it to start at $t = {a}$."
+        ),
+        (
+            "The initial values contribute nothing."
+            if start[0] == 0
+            else f"The initial values contribute ${t.tex(before)}$."
+        ),
     ]
     pieces = (before, before + response)
     whole = before + step * response
@@ -240,8 +268,8 @@ def step_forcing(rng: random.Random) -> Exercise:
 
     form = f"${at.yx} = <0>$"
     after = Question(
-        f"Let $u(t - {a})$ be the unit step, which is $0$ for $t < {a}$ and $1$ for $t > {a}$. Find ${at.yx}$ for $t > {a}$ if "
-        f"{equation}.",
+        f"Let $u(t - {a})$ be the unit step, which is $0$ for $t < {a}$ and $1$ for $t > {a}$. Find"
+        f" ${at.yx}$ for $t > {a}$ if {equation}.",
         form,
         steps,
         "other",
@@ -293,22 +321,32 @@ def impulse_forcing(rng: random.Random) -> Exercise:
         (1,),
     )
     steps = [
-        f"The transform of $\\delta(t - {a})$ is $e^{{-{a if a > 1 else ''}s}}$, and the polynomial is "
-        f"${t.tex((S + b) ** 2 + k * k)}$.",
-        f"The impulse response is $\\frac{{1}}{{{k}}}{t.tex(sp.exp(-b * T) * sp.sin(k * T))}$; the blow contributes "
-        f"{strength} times it, shifted to $t = {a}$."
-        if k > 1
-        else f"The impulse response is ${t.tex(sp.exp(-b * T) * sp.sin(T))}$; the blow contributes {strength} times it, "
-        f"shifted to $t = {a}$.",
-        "Before the blow the system is at rest."
-        if start[1] == 0
-        else f"Before the blow ${at.y} = {t.tex(before)}$; add it.",
+        (
+            f"The transform of $\\delta(t - {a})$ is $e^{{-{a if a > 1 else ''}s}}$, and the"
+            f" polynomial is ${t.tex((S + b) ** 2 + k * k)}$."
+        ),
+        (
+            f"The impulse response is $\\frac{{1}}{{{k}}}{t.tex(sp.exp(-b * T) * sp.sin(k * T))}$;"
+            f" the blow contributes {strength} times it, shifted to $t = {a}$."
+            if k > 1
+            else (
+                f"The impulse response is ${t.tex(sp.exp(-b * T) * sp.sin(T))}$; the blow"
+                f" contributes {strength} times it, shifted to $t = {a}$."
+            )
+        ),
+        (
+            "Before the blow the system is at rest."
+            if start[1] == 0
+            else f"Before the blow ${at.y} = {t.tex(before)}$; add it."
+        ),
     ]
     text = rng.choice(
         [
             f"Solve {equation} with the Laplace transform; give ${at.yx}$ for $t > {a}$.",
-            f"A mass on a spring is struck by a hammer at time $t = {a}$, so that {equation}. Find its position ${at.yx}$ for "
-            f"$t > {a}$.",
+            (
+                f"A mass on a spring is struck by a hammer at time $t = {a}$, so that {equation}."
+                f" Find its position ${at.yx}$ for $t > {a}$."
+            ),
             f"Let $\\delta$ be the Dirac delta. Find ${at.yx}$ for $t > {a}$ if {equation}.",
         ]
     )
@@ -345,9 +383,14 @@ def convolution(rng: random.Random) -> Exercise:
         images = [sp.laplace_transform(h, T, S, noconds=True) for h in (f, g)]
         image = images[0] * images[1]
         steps = [
-            f"By the convolution theorem $\\mathcal{{L}}\\{{f * g\\}} = F(s)G(s) = {t.tex(images[0])} \\cdot {t.tex(images[1])}$.",
-            f"Partial fractions and the table give $(f * g)(t) = {t.tex(result)}$; the integral "
-            f"$\\int_0^t f(\\tau)g(t - \\tau)\\,d\\tau$ gives the same.",
+            (
+                "By the convolution theorem $\\mathcal{L}\\{f * g\\} = F(s)G(s) ="
+                f" {t.tex(images[0])} \\cdot {t.tex(images[1])}$."
+            ),
+            (
+                f"Partial fractions and the table give $(f * g)(t) = {t.tex(result)}$; the integral"
+                " $\\int_0^t f(\\tau)g(t - \\tau)\\,d\\tau$ gives the same."
+            ),
         ]
         claim = TransformClaim((result,), None, image, T, S, growth=4)
         text = f"$f(t) = {t.tex(f)}$, $g(t) = {t.tex(g)}$"
@@ -357,8 +400,14 @@ def convolution(rng: random.Random) -> Exercise:
         rng,
         make,
         single=(
-            "Compute the convolution $(f * g)(t) = \\int_0^t f(\\tau)g(t - \\tau)\\,d\\tau$ of <q>.",
-            "Find the convolution $(f * g)(t)$ on $[0, t]$, with the Laplace transform or directly, for <q>.",
+            (
+                "Compute the convolution $(f * g)(t) = \\int_0^t f(\\tau)g(t - \\tau)\\,d\\tau$ of"
+                " <q>."
+            ),
+            (
+                "Find the convolution $(f * g)(t)$ on $[0, t]$, with the Laplace transform or"
+                " directly, for <q>."
+            ),
         ),
         several=(
             "Compute the convolution $(f * g)(t) = \\int_0^t f(\\tau)g(t - \\tau)\\,d\\tau$.",

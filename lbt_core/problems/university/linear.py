@@ -60,10 +60,14 @@ def linear_constant(rng: random.Random) -> Exercise:
         mu = sp.exp(a * at.v)
         factor = t.tex(mu)
         steps = [
-            f"The integrating factor is $\\mu = e^{{\\int {a}\\,d{at.x}}} = {factor}$, so "
-            f"$({factor} {at.y})' = {_times(mu, right)}$.",
-            f"The right side is the derivative of ${_times(mu, particular)}$ ({shape}), so "
-            f"${factor} {at.y} = {_times(mu, particular)} + C$.",
+            (
+                f"The integrating factor is $\\mu = e^{{\\int {a}\\,d{at.x}}} = {factor}$, so "
+                f"$({factor} {at.y})' = {_times(mu, right)}$."
+            ),
+            (
+                f"The right side is the derivative of ${_times(mu, particular)}$ ({shape}), so "
+                f"${factor} {at.y} = {_times(mu, particular)} + C$."
+            ),
             f"Hence ${at.y} = {t.tex(C * sp.exp(-a * at.v) + particular)}$.",
         ]
         text = f"${t.combination((1, at.d()), (a, at.y))} = {t.tex(right)}$"
@@ -78,8 +82,14 @@ def linear_constant(rng: random.Random) -> Exercise:
             f"Use an integrating factor to find ${at.yx}$ from <q>.",
         ),
         several=(
-            f"Solve each linear equation for ${at.yx}$; where no condition is given, find the general solution.",
-            f"Use an integrating factor to find ${at.yx}$ (in general form if there is no initial condition).",
+            (
+                f"Solve each linear equation for ${at.yx}$; where no condition is given, find the"
+                " general solution."
+            ),
+            (
+                f"Use an integrating factor to find ${at.yx}$ (in general form if there is no"
+                " initial condition)."
+            ),
         ),
     )
 
@@ -103,10 +113,16 @@ def linear_power(rng: random.Random) -> Exercise:
         particular = sp.Rational(k, m + n) * at.v**m
         general = C * at.v ** (-n) + particular
         steps = [
-            f"Divide by ${at.x}$: ${t.combination((1, at.d()), (n / at.v, at.y))} = {t.tex(k * at.v ** (m - 1))}$. "
-            f"The integrating factor is $e^{{\\int \\frac{{{n}}}{{{at.x}}}\\,d{at.x}}} = {t.tex(at.v**n)}$.",
-            f"Then $\\frac{{d}}{{d{at.x}}}\\left({t.term(at.v**n, at.y)}\\right) = {t.tex(k * at.v ** (m - 1 + n))}$, "
-            f"and integrating, ${t.term(at.v**n, at.y)} = {t.tex(particular * at.v**n)} + C$.",
+            (
+                f"Divide by ${at.x}$: ${t.combination((1, at.d()), (n / at.v, at.y))} ="
+                f" {t.tex(k * at.v ** (m - 1))}$. The integrating factor is $e^{{\\int"
+                f" \\frac{{{n}}}{{{at.x}}}\\,d{at.x}}} = {t.tex(at.v**n)}$."
+            ),
+            (
+                f"Then $\\frac{{d}}{{d{at.x}}}\\left({t.term(at.v**n, at.y)}\\right) ="
+                f" {t.tex(k * at.v ** (m - 1 + n))}$, and integrating, ${t.term(at.v**n, at.y)} ="
+                f" {t.tex(particular * at.v**n)} + C$."
+            ),
         ]
         text = f"${t.combination((at.v, at.d()), (n, at.y))} = {t.tex(k * at.v**m)}$"
         equation = sp.Eq(at.v * at.D() + n * at.f, k * at.v**m)
@@ -117,11 +133,20 @@ def linear_power(rng: random.Random) -> Exercise:
         make,
         single=(
             f"Solve <q> for ${at.x} > 0$.",
-            f"Find ${at.yx}$, ${at.x} > 0$, if <q>. Write the equation in standard linear form first.",
+            (
+                f"Find ${at.yx}$, ${at.x} > 0$, if <q>. Write the equation in standard linear form"
+                " first."
+            ),
         ),
         several=(
-            f"Solve each linear equation on ${at.x} > 0$; give the general solution unless a condition is stated.",
-            f"Let ${at.x} > 0$. Find ${at.yx}$ with an integrating factor (in general, if no condition is given).",
+            (
+                f"Solve each linear equation on ${at.x} > 0$; give the general solution unless a"
+                " condition is stated."
+            ),
+            (
+                f"Let ${at.x} > 0$. Find ${at.yx}$ with an integrating factor (in general, if no"
+                " condition is given)."
+            ),
         ),
     )
 
@@ -139,10 +164,18 @@ def linear_gaussian(rng: random.Random) -> Exercise:
         level = sp.Rational(b, a)
         factor = t.tex(sp.exp(area))
         steps = [
-            f"The integrating factor is $\\mu({at.x}) = e^{{\\int {t.tex(a * at.v**n)}\\,d{at.x}}} = {factor}$.",
-            f"Multiplying, $({factor} {at.y})' = {t.tex(b * at.v**n * sp.exp(area))}$, whose right side is the derivative "
-            f"of ${t.tex(level * sp.exp(area))}$.",
-            f"So ${factor} {at.y} = {t.tex(level * sp.exp(area) + C)}$; divide by the integrating factor.",
+            (
+                f"The integrating factor is $\\mu({at.x}) = e^{{\\int"
+                f" {t.tex(a * at.v**n)}\\,d{at.x}}} = {factor}$."
+            ),
+            (
+                f"Multiplying, $({factor} {at.y})' = {t.tex(b * at.v**n * sp.exp(area))}$, whose"
+                f" right side is the derivative of ${t.tex(level * sp.exp(area))}$."
+            ),
+            (
+                f"So ${factor} {at.y} = {t.tex(level * sp.exp(area) + C)}$; divide by the"
+                " integrating factor."
+            ),
         ]
         text = f"${t.combination((1, at.d()), (a * at.v**n, at.y))} = {t.tex(b * at.v**n)}$"
         equation = sp.Eq(at.D() + a * at.v**n * at.f, b * at.v**n)
@@ -156,8 +189,14 @@ def linear_gaussian(rng: random.Random) -> Exercise:
             f"Find ${at.yx}$ by an integrating factor: <q>.",
         ),
         several=(
-            f"Solve for ${at.yx}$ with the help of an integrating factor (generally, if no value is prescribed).",
-            f"Each of these equations is linear in ${at.y}$. Solve it, in general unless a condition is given.",
+            (
+                f"Solve for ${at.yx}$ with the help of an integrating factor (generally, if no"
+                " value is prescribed)."
+            ),
+            (
+                f"Each of these equations is linear in ${at.y}$. Solve it, in general unless a"
+                " condition is given."
+            ),
         ),
     )
 
@@ -182,10 +221,18 @@ def linear_trigonometric(rng: random.Random) -> Exercise:
             product = sp.Integer(k)
         left = particular * factor
         steps = [
-            f"The equation is linear with $p({at.x}) = {t.tex(rate)}$; an integrating factor is "
-            f"$e^{{\\int p\\,d{at.x}}} = {t.tex(factor)}$.",
-            f"Multiplying by it, $\\frac{{d}}{{d{at.x}}}\\left({t.tex(factor)}\\,{at.y}\\right) = {t.tex(product)}$.",
-            f"Integrating, ${t.tex(factor)}\\,{at.y} = {t.tex(left)} + C$, and dividing gives the solution.",
+            (
+                f"The equation is linear with $p({at.x}) = {t.tex(rate)}$; an integrating factor is"
+                f" $e^{{\\int p\\,d{at.x}}} = {t.tex(factor)}$."
+            ),
+            (
+                f"Multiplying by it, $\\frac{{d}}{{d{at.x}}}\\left({t.tex(factor)}\\,{at.y}\\right)"
+                f" = {t.tex(product)}$."
+            ),
+            (
+                f"Integrating, ${t.tex(factor)}\\,{at.y} = {t.tex(left)} + C$, and dividing gives"
+                " the solution."
+            ),
         ]
         text = f"${t.combination((1, at.d()), (rate, at.y))} = {t.tex(right)}$"
         equation = sp.Eq(at.D() + rate * at.f, right)
@@ -200,7 +247,13 @@ def linear_trigonometric(rng: random.Random) -> Exercise:
             f"Find ${at.yx}$ {interval} if <q>.",
         ),
         several=(
-            f"Solve the following linear equations for ${at.yx}$ {interval}, in general unless a value is given.",
-            f"Find ${at.yx}$ {interval} with an integrating factor (in general form where no condition is given).",
+            (
+                f"Solve the following linear equations for ${at.yx}$ {interval}, in general unless"
+                " a value is given."
+            ),
+            (
+                f"Find ${at.yx}$ {interval} with an integrating factor (in general form where no"
+                " condition is given)."
+            ),
         ),
     )

@@ -54,14 +54,19 @@ def spring_free(rng: random.Random) -> Exercise:
         else f"and given the velocity ${t.tex(values[1])}$ metres per second"
     )
     stem = (
-        f"A mass of {mass} kg hangs on a spring with constant {stiffness} N/m, without friction. At $t = 0$ it is displaced from its "
-        f"equilibrium by ${t.tex(a)}$ metres {push}."
+        f"A mass of {mass} kg hangs on a spring with constant {stiffness} N/m, without friction. At"
+        f" $t = 0$ it is displaced from its equilibrium by ${t.tex(a)}$ metres {push}."
     )
     steps = [
-        f"The motion satisfies ${t.combination((mass, at.y + chr(39) * 2), (stiffness, at.y))} = 0$, ${at.y}(0) = {t.tex(a)}$, "
-        f"${at.y}'(0) = {t.tex(values[1])}$, with $\\omega = \\sqrt{{{stiffness}/{mass}}} = {t.tex(omega)}$.",
-        f"So ${at.y} = C_1{t.tex(sp.cos(omega * T))} + C_2{t.tex(sp.sin(omega * T))}$ with $C_1 = {t.tex(a)}$ and "
-        f"${t.term(omega, 'C_2')} = {t.tex(values[1])}$.",
+        (
+            f"The motion satisfies ${t.combination((mass, at.y + chr(39) * 2), (stiffness, at.y))}"
+            f" = 0$, ${at.y}(0) = {t.tex(a)}$, ${at.y}'(0) = {t.tex(values[1])}$, with $\\omega ="
+            f" \\sqrt{{{stiffness}/{mass}}} = {t.tex(omega)}$."
+        ),
+        (
+            f"So ${at.y} = C_1{t.tex(sp.cos(omega * T))} + C_2{t.tex(sp.sin(omega * T))}$ with $C_1"
+            f" = {t.tex(a)}$ and ${t.term(omega, 'C_2')} = {t.tex(values[1])}$."
+        ),
     ]
     find = explicit(
         at,
@@ -75,7 +80,7 @@ def spring_free(rng: random.Random) -> Exercise:
     period = 2 * sp.pi / omega
     size = sp.sqrt(a**2 + b**2)
     beat = Question(
-        "What is the period of its oscillation, in seconds?",
+        "What is the period of the oscillation, in seconds?",
         "$<0>$ seconds",
         [steps[0], "The period is $2\\pi/\\omega$."],
         "numeric",
@@ -83,7 +88,7 @@ def spring_free(rng: random.Random) -> Exercise:
         machine=False,
     )
     swing = Question(
-        "What is the amplitude of its oscillation, in metres?",
+        "What is the amplitude of the oscillation, in metres?",
         "$<0>$ metres",
         [*steps, "The amplitude is $\\sqrt{C_1^2 + C_2^2}$."],
         "numeric",
@@ -116,14 +121,22 @@ def spring_damped(rng: random.Random) -> Exercise:
     values = [solution.subs(T, 0), sp.diff(solution, T).subs(T, 0)]
     equation = sp.Eq(mass * at.D(2) + friction * at.D() + stiffness * at.f, 0)
     stem = (
-        f"A mass of {mass} kg on a spring with constant {stiffness} N/m moves against a friction of {friction} N s/m times its velocity. At "
-        f"$t = 0$ its displacement is ${values[0]}$ cm and its velocity ${values[1]}$ cm/s."
+        f"A mass of {mass} kg on a spring with constant {stiffness} N/m moves against a friction of"
+        f" {friction} N s/m times its velocity. At $t = 0$ its displacement is ${values[0]}$ cm and"
+        f" its velocity ${values[1]}$ cm/s."
     )
     word = {"under": "underdamped", "over": "overdamped", "critical": "critically damped"}[case]
     second = at.y + "''"
     steps = [
-        f"The motion satisfies ${t.combination((mass, second), (friction, at.y + chr(39)), (stiffness, at.y))} = 0$.",
-        f"It is {word}: the general solution is ${t.tex(sp.Symbol('C1') * basis[0] + sp.Symbol('C2') * basis[1])}$.",
+        (
+            "The motion satisfies"
+            f" ${t.combination((mass, second), (friction, at.y + chr(39)), (stiffness, at.y))}"
+            " = 0$."
+        ),
+        (
+            f"It is {word}: the general solution is"
+            f" ${t.tex(sp.Symbol('C1') * basis[0] + sp.Symbol('C2') * basis[1])}$."
+        ),
         f"The initial values give $C_1 = {a}$ and $C_2 = {b}$.",
     ]
     find = explicit(
@@ -168,11 +181,14 @@ def circuit_first_order(rng: random.Random) -> Exercise:
         rate, limit = resistance / inductance, sp.Rational(source, resistance)
         equation = sp.Eq(inductance * at.D() + resistance * at.f, source)
         stem = (
-            f"A coil of ${t.tex(inductance)}$ henry and a resistor of {resistance} ohm are connected in series to a battery of {source} volt at "
-            "$t = 0$, when no current flows."
+            f"A coil of ${t.tex(inductance)}$ henry and a resistor of {resistance} ohm are"
+            f" connected in series to a battery of {source} volt at $t = 0$, when no current flows."
         )
         ask = f"Find the current ${at.yx}$ in ampere after $t$ seconds."
-        law = f"${t.combination((inductance, at.y + chr(39)), (resistance, at.y))} = {source}$, ${at.y}(0) = 0$"
+        law = (
+            f"${t.combination((inductance, at.y + chr(39)), (resistance, at.y))} = {source}$,"
+            f" ${at.y}(0) = 0$"
+        )
         unit, what = "ampere", "current"
     else:
         resistance, capacity = (
@@ -187,25 +203,30 @@ def circuit_first_order(rng: random.Random) -> Exercise:
             if charge
             else sp.Eq(resistance * capacity * at.D() + at.f, source)
         )
-        stem = (
-            f"An uncharged capacitor of ${t.tex(capacity)}$ farad is connected at $t = 0$ in series with a resistor of {resistance} ohm to a "
-            f"battery of {source} volt."
-        )
         what, unit = ("charge", "coulomb") if charge else ("voltage", "volt")
+        stem = (
+            f"A capacitor of ${t.tex(capacity)}$ farad with zero {what} is connected at $t = 0$ in"
+            f" series with a resistor of {resistance} ohm to a battery of {source} volt."
+        )
         ask = f"Find the {what} ${at.yx}$ of the capacitor in {unit} after $t$ seconds."
         coefficients = (resistance, 1 / capacity) if charge else (resistance * capacity, 1)
-        law = f"${t.combination((coefficients[0], at.y + chr(39)), (coefficients[1], at.y))} = {source}$, ${at.y}(0) = 0$"
+        law = (
+            f"${t.combination((coefficients[0], at.y + chr(39)), (coefficients[1], at.y))} ="
+            f" {source}$, ${at.y}(0) = 0$"
+        )
     solution = limit - limit * sp.exp(-rate * T)
     steps = [
         f"Kirchhoff's voltage law gives {law}.",
-        f"The steady state is ${t.tex(limit)}$ and the homogeneous solutions are $C{t.tex(sp.exp(-rate * T))}$; the start gives "
-        f"$C = {t.tex(-limit)}$.",
+        (
+            f"The steady state is ${t.tex(limit)}$ and the homogeneous solutions are"
+            f" $C{t.tex(sp.exp(-rate * T))}$; the start gives $C = {t.tex(-limit)}$."
+        ),
     ]
     find = explicit(at, ask, equation, solution, steps, "ivp", starts([0]))
     percent = rng.choice([50, 80, 90, 95, 99])
     time = sp.log(sp.Rational(100, 100 - percent)) / rate
     when = Question(
-        f"After how many seconds has the {what} reached {percent} percent of its final value?",
+        f"After how many seconds has the {what} reached {percent} percent of the final value?",
         "$t = <0>$ seconds",
         [*steps, f"Solve $1 - {t.tex(sp.exp(-rate * T))} = {t.tex(sp.Rational(percent, 100))}$."],
         "numeric",
@@ -233,14 +254,17 @@ def circuit_oscillating(rng: random.Random) -> Exercise:
     equation = sp.Eq(inductance * at.D(2) + resistance * at.D() + elastance * at.f, 0)
     parts = f"a coil of {inductance} henry" + (f", a resistor of {resistance} ohm" if a else "")
     stem = (
-        f"A capacitor of $\\frac{{1}}{{{elastance}}}$ farad with a charge of {start} coulomb is connected at $t = 0$ in series with {parts}; "
-        "no current flows at that moment and there is no other source."
+        f"A capacitor of $\\frac{{1}}{{{elastance}}}$ farad with a charge of {start} coulomb is"
+        f" connected at $t = 0$ in series with {parts}; no current flows at that moment and there"
+        " is no other source."
     )
     law = t.combination((inductance, at.y + "''"), (resistance, at.y + "'"), (elastance, at.y))
     steps = [
         f"Kirchhoff's law for the charge is ${law} = 0$, ${at.y}(0) = {start}$, ${at.y}'(0) = 0$.",
-        f"The characteristic roots are ${-a if a else ''} \\pm {t.term(w, 'i')}$, and the initial values "
-        f"fix the cosine's coefficient ${start}$ and the sine's ${t.tex(b)}$.",
+        (
+            f"The characteristic roots are ${-a if a else ''} \\pm {t.term(w, 'i')}$, and the"
+            f" initial values fix the cosine's coefficient ${start}$ and the sine's ${t.tex(b)}$."
+        ),
     ]
     find = explicit(
         at,
@@ -271,12 +295,18 @@ def falling_body(rng: random.Random) -> Exercise:
     thing = rng.choice(["stone", "crate", "parcel", "ball", "parachutist", "probe"])
     begins = "is dropped from rest" if start == 0 else f"is thrown down at {start} m/s"
     stem = (
-        f"A {thing} of {mass} kg {begins} and falls against an air resistance of {friction} N per m/s of its speed. Take "
-        f"$g = {gravity}$ m/s$^2$."
+        f"A {thing} of {mass} kg {begins} and falls against an air resistance of {friction} N per"
+        f" m/s of its speed. Take $g = {gravity}$ m/s$^2$."
     )
     steps = [
-        f"Newton's second law is ${t.term(mass, 'v' + chr(39))} = {mass * gravity} - {t.term(friction, 'v')}$, $v(0) = {start}$.",
-        f"The terminal speed is ${t.tex(limit)}$, and $v - {t.tex(limit)}$ decays like ${t.tex(sp.exp(-rate * T))}$.",
+        (
+            f"Newton's second law is ${t.term(mass, 'v' + chr(39))} = {mass * gravity} -"
+            f" {t.term(friction, 'v')}$, $v(0) = {start}$."
+        ),
+        (
+            f"The terminal speed is ${t.tex(limit)}$, and $v - {t.tex(limit)}$ decays like"
+            f" ${t.tex(sp.exp(-rate * T))}$."
+        ),
     ]
     find = explicit(
         at,
@@ -288,7 +318,7 @@ def falling_body(rng: random.Random) -> Exercise:
         starts([start]),
     )
     end = Question(
-        "What speed, in m/s, does it approach?",
+        "What terminal speed, in m/s, is approached?",
         "$<0>$ m/s",
         [steps[0], "At the terminal speed gravity and resistance balance."],
         "numeric",
@@ -298,7 +328,7 @@ def falling_body(rng: random.Random) -> Exercise:
     deep = rng.choice([1, 2, 3, 5])
     distance = sp.integrate(solution, (T, 0, deep))
     far = Question(
-        f"How many metres does it fall in the first {deep} seconds?".replace(
+        f"What distance, in metres, is fallen in the first {deep} seconds?".replace(
             "first 1 seconds", "first second"
         ),
         "$<0>$ metres",

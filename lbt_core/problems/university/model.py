@@ -1,8 +1,11 @@
-"""What a family makes: exercises of one or more questions, each with its answer as text and as a claim to prove."""
+"""What a family makes: exercises of one or more questions, each with its answer as text and as a
+claim to prove."""
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
@@ -12,6 +15,13 @@ from lbt_core.problems import proof
 from lbt_core.problems.university import tex as t
 from lbt_core.rows import Condition
 
+
+@lru_cache(maxsize=4096)
+def identity(claim: Any) -> str:
+    """The claim's identity, worked out once."""
+    return str(claim.identity())
+
+
 C, C1, C2, C3, C4 = sp.symbols("C C1 C2 C3 C4")
 
 
@@ -19,9 +29,12 @@ C, C1, C2, C3, C4 = sp.symbols("C C1 C2 C3 C4")
 class Question:
     """One question of an exercise.
 
-    ``form`` is the answer's text with a place for each expression of the claim's answer; ``decimals`` prints them as numbers
-    to that many significant digits. ``machine`` says whether the machine-readable fields are given: the question is then
-    "solve this equation". ``steps`` are the worked solution's paragraphs before its last line, the answer.
+    ``form`` is the answer's text with a place for each expression of the claim's answer;
+    ``decimals`` prints them as numbers
+    to that many significant digits. ``machine`` says whether the machine-readable fields are given:
+    the question is then
+    "solve this equation". ``steps`` are the worked solution's paragraphs before its last line, the
+    answer.
     """
 
     text: str
@@ -55,7 +68,8 @@ class Question:
 
     @property
     def ode(self) -> str | None:
-        """The equation in sympy syntax; a list for a system; None where the question is not "solve this"."""
+        """The equation in sympy syntax; a list for a system; None where the question is not "solve
+        this"."""
         if not self.machine or not hasattr(self.claim, "equations"):
             return None
         shown = [str(e) for e in self.claim.equations]
@@ -81,7 +95,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """A stem with parts; a single question has an empty stem and one part that is the whole text."""
+    """A stem with parts; a single question has an empty stem and one part that is the whole
+    text."""
 
     stem: str
     questions: tuple[Question, ...]
@@ -121,7 +136,8 @@ class Registry:
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """The unknown and its variable in one exercise: names, symbols, and how derivatives are written."""
+    """The unknown and its variable in one exercise: names, symbols, and how derivatives are
+    written."""
 
     unknown: str
     variable: str
@@ -229,22 +245,29 @@ def listed(
     several: Sequence[str],
     most: int = 3,
 ) -> Exercise:
-    """One question, or two to ``most`` of a kind under a common stem; ``<q>`` in a single template takes the question."""
+    """One question, or two to ``most`` of a kind under a common stem; ``<q>`` in a single template
+    takes the question."""
     count = rng.choice([1, *range(2, most + 1)])
     if count == 1:
         question = make()
         text = rng.choice(single).replace("<q>", question.text)
-        return Exercise("", (replace(question, text=text),))
+        return Exercise("", (said(question, text),))
     questions: list[Question] = []
     while len(questions) < count:
         question = make()
-        if all(question.claim.identity() != q.claim.identity() for q in questions):
+        if all(identity(question.claim) != identity(q.claim) for q in questions):
             questions.append(question)
     return Exercise(rng.choice(several), tuple(questions))
 
 
 def said(question: Question, text: str) -> Question:
-    """The same question in other words."""
+    """The same question in other words, with the variable named where the words do not."""
+    functions: tuple[AppliedUndef, ...] = getattr(question.claim, "functions", ())
+    if question.machine and len(functions) == 1:
+        variable, unknown = t.name(question.claim.variable.name), functions[0].func.__name__
+        formulas = re.sub(r"\\[A-Za-z]+", " ", "".join(text.split("$")[1::2]))
+        if variable not in formulas:
+            text += f" Here ${t.name(unknown)} = {t.name(unknown)}({variable})$."
     return replace(question, text=text)
 
 

@@ -53,7 +53,10 @@ def _asked(
     homogeneous = C1 * basis[0] + C2 * basis[1]
     steps = [
         *steps,
-        f"The associated homogeneous equation has the general solution ${t.tex(homogeneous)}$; add the particular solution.",
+        (
+            f"The associated homogeneous equation has the general solution ${t.tex(homogeneous)}$;"
+            " add the particular solution."
+        ),
     ]
     if want == "general":
         return explicit(at, text, equation, homogeneous + particular, steps, "general", constants=2)
@@ -107,8 +110,14 @@ def undetermined_polynomial(rng: random.Random) -> Exercise:
         degree = sp.degree(right, x)
         guess = ["B", f"A{at.x} + B", f"A{at.x}^2 + B{at.x} + D"][degree]
         steps = [
-            f"The characteristic equation ${characteristic(coefficients)} = 0$ {roots}; zero is not a root.",
-            f"So try ${at.y}_p = {guess}$. Substituting and comparing coefficients gives ${at.y}_p = {t.tex(particular)}$.",
+            (
+                f"The characteristic equation ${characteristic(coefficients)} = 0$ {roots}; zero is"
+                " not a root."
+            ),
+            (
+                f"So try ${at.y}_p = {guess}$. Substituting and comparing coefficients gives"
+                f" ${at.y}_p = {t.tex(particular)}$."
+            ),
         ]
         return _asked(rng, at, coefficients, _basis(at, basis), particular, right, steps, want)
 
@@ -141,11 +150,18 @@ def undetermined_exponential(rng: random.Random) -> Exercise:
         particular = k * x**power * exponential
         right = _applied(coefficients, particular, x)
         why = {
-            0: f"${t.tex(exponential)}$ does not solve the homogeneous equation, so try ${at.y}_p = A{t.tex(exponential)}$.",
-            1: f"${t.tex(exponential)}$ solves the homogeneous equation (resonance), so try "
-            f"${at.y}_p = A{t.tex(x * exponential)}$.",
-            2: f"${t.tex(exponential)}$ and ${t.tex(x * exponential)}$ solve the homogeneous equation, so try "
-            f"${at.y}_p = A{t.tex(x**2 * exponential)}$.",
+            0: (
+                f"${t.tex(exponential)}$ does not solve the homogeneous equation, so try ${at.y}_p"
+                f" = A{t.tex(exponential)}$."
+            ),
+            1: (
+                f"${t.tex(exponential)}$ solves the homogeneous equation (resonance), so try "
+                f"${at.y}_p = A{t.tex(x * exponential)}$."
+            ),
+            2: (
+                f"${t.tex(exponential)}$ and ${t.tex(x * exponential)}$ solve the homogeneous"
+                f" equation, so try ${at.y}_p = A{t.tex(x**2 * exponential)}$."
+            ),
         }[power]
         steps = [
             f"The characteristic equation ${characteristic(coefficients)} = 0$ {roots}.",
@@ -185,10 +201,15 @@ def undetermined_trigonometric(rng: random.Random) -> Exercise:
             right, particular = force * sine, force * (level * sine - drag * cosine) / size
         particular = sp.expand(particular)
         steps = [
-            f"The characteristic equation ${characteristic(coefficients)} = 0$ {roots}, so "
-            f"$\\pm {t.term(w, 'i')}$ are not roots.",
-            f"Try ${at.y}_p = A{t.tex(cosine)} + B{t.tex(sine)}$. Comparing coefficients gives "
-            f"$A = {t.tex(particular.coeff(cosine))}$ and $B = {t.tex(particular.coeff(sine))}$.",
+            (
+                f"The characteristic equation ${characteristic(coefficients)} = 0$ {roots}, so "
+                f"$\\pm {t.term(w, 'i')}$ are not roots."
+            ),
+            (
+                f"Try ${at.y}_p = A{t.tex(cosine)} + B{t.tex(sine)}$. Comparing coefficients gives"
+                f" $A = {t.tex(particular.coeff(cosine))}$ and $B ="
+                f" {t.tex(particular.coeff(sine))}$."
+            ),
         ]
         return _asked(rng, at, coefficients, _basis(at, basis), particular, right, steps, want)
 
@@ -214,8 +235,10 @@ def undamped_resonance(rng: random.Random) -> Exercise:
             right, particular = k * sp.sin(w * x), -sp.Rational(k, 2 * w) * x * sp.cos(w * x)
         steps = [
             f"The forcing has the natural frequency ${w}$: the equation is in resonance.",
-            f"Try ${at.y}_p = {at.x}(A{t.tex(basis[0])} + B{t.tex(basis[1])})$. Comparing coefficients, "
-            f"${at.y}_p = {t.tex(particular)}$.",
+            (
+                f"Try ${at.y}_p = {at.x}(A{t.tex(basis[0])} + B{t.tex(basis[1])})$. Comparing"
+                f" coefficients, ${at.y}_p = {t.tex(particular)}$."
+            ),
         ]
         return _asked(rng, at, coefficients, basis, particular, right, steps, want)
 
@@ -243,12 +266,18 @@ def variation_exponential(rng: random.Random) -> Exercise:
         second = sp.integrate(k * x ** sp.Integer(-n), x)
         wronskian = sp.exp(2 * a * x)
         steps = [
-            f"The homogeneous solutions are ${at.y}_1 = {t.tex(basis[0])}$ and ${at.y}_2 = {t.tex(basis[1])}$ with Wronskian "
-            f"${t.tex(wronskian)}$.",
-            f"Put ${at.y}_p = u_1{at.y}_1 + u_2{at.y}_2$ with $u_1' = {t.tex(-k * x ** (1 - n))}$ and "
-            f"$u_2' = {t.tex(k * x ** sp.Integer(-n))}$.",
-            f"Integrate: $u_1 = {t.tex(first)}$, $u_2 = {t.tex(second)}$. Multiples of ${at.y}_1$ and ${at.y}_2$ may be dropped, so "
-            f"${at.y}_p = {t.tex(particular)}$.",
+            (
+                f"The homogeneous solutions are ${at.y}_1 = {t.tex(basis[0])}$ and ${at.y}_2 ="
+                f" {t.tex(basis[1])}$ with Wronskian ${t.tex(wronskian)}$."
+            ),
+            (
+                f"Put ${at.y}_p = A{at.y}_1 + B{at.y}_2$ with $A' = {t.tex(-k * x ** (1 - n))}$ and"
+                f" $B' = {t.tex(k * x ** sp.Integer(-n))}$."
+            ),
+            (
+                f"Integrate: $A = {t.tex(first)}$, $B = {t.tex(second)}$. Multiples of ${at.y}_1$"
+                f" and ${at.y}_2$ may be dropped, so ${at.y}_p = {t.tex(particular)}$."
+            ),
         ]
         return _asked(rng, at, coefficients, basis, particular, right, steps, "general")
 
@@ -291,8 +320,14 @@ def variation_trigonometric(rng: random.Random) -> Exercise:
             one, two = -sp.Rational(k, a) * sp.S(1), sp.Rational(k, a) * sp.cot(a * x)
             where = "where $\\sin" + (f"({t.tex(a * x)})" if a > 1 else f" {at.x}") + " > 0$"
         steps = [
-            f"The homogeneous solutions are ${t.tex(cosine)}$ and ${t.tex(sine)}$ with Wronskian ${a}$.",
-            f"Put ${at.y}_p = u_1{t.tex(cosine)} + u_2{t.tex(sine)}$; then $u_1' = {t.tex(one)}$ and $u_2' = {t.tex(two)}$.",
+            (
+                f"The homogeneous solutions are ${t.tex(cosine)}$ and ${t.tex(sine)}$ with"
+                f" Wronskian ${a}$."
+            ),
+            (
+                f"Put ${at.y}_p = A{t.tex(cosine)} + B{t.tex(sine)}$; then $A' = {t.tex(one)}$ and"
+                f" $B' = {t.tex(two)}$."
+            ),
             f"Integrating {where}, ${at.y}_p = {t.tex(particular)}$.",
         ]
         question = _asked(rng, at, coefficients, basis, particular, right, steps, "general")

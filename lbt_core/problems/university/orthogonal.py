@@ -23,16 +23,26 @@ def _exercise(
 ) -> Exercise:
     text = rng.choice(
         [
-            f"Find the orthogonal trajectories of the family of curves ${curves}$, where $c$ is a parameter.",
-            f"Which curves in the $xy$-plane cross every curve of the family ${curves}$ ($c$ a parameter) at right angles?",
-            f"The equipotential lines of a field are ${curves}$ with a parameter $c$. Find the field lines, which are orthogonal "
-            "to them.",
+            (
+                f"Find the orthogonal trajectories of the family of curves ${curves}$, where"
+                " $c$ is a parameter."
+            ),
+            (
+                f"Which curves in the $xy$-plane cross every curve of the family ${curves}$ ($c$ a"
+                " parameter) at right angles?"
+            ),
+            (
+                f"The equipotential lines of a field are ${curves}$ with a parameter $c$. Find the"
+                " field lines, which are orthogonal to them."
+            ),
         ]
     )
     steps = [
         f"Eliminating $c$, the curves satisfy $\\frac{{dy}}{{dx}} = {t.tex(slope)}$.",
-        f"The orthogonal trajectories have the negative reciprocal slope, $\\frac{{dy}}{{dx}} = {t.tex(sp.cancel(-1 / slope))}$, which "
-        "is separable.",
+        (
+            "The orthogonal trajectories have the negative reciprocal slope, $\\frac{dy}{dx} ="
+            f" {t.tex(sp.cancel(-1 / slope))}$, which is separable."
+        ),
         *steps,
     ]
     claim = OrthogonalClaim((answer,), level, (X, Y))
@@ -63,10 +73,11 @@ def orthogonal_conics(rng: random.Random) -> Exercise:
     a, b = a // divisor, b // divisor
     curves = f"{t.tex(a * X**2 + b * Y**2)} = c"
     slope = -sp.Rational(a, b) * X / Y
+    logarithm = "\\ln|x|"
     answer = Y**a / X**b
     steps = [
-        f"Separating, $\\frac{{dy}}{{y}} = {t.tex(sp.Rational(b, a) / X)}\\,dx$, hence $\\ln|y| = {t.tex(sp.Rational(b, a))}\\ln|x| + k$; "
-        "exponentiate."
+        f"Separating, $\\frac{{dy}}{{y}} = {t.tex(sp.Rational(b, a) / X)}\\,dx$, hence $\\ln|y| ="
+        f" {t.term(sp.Rational(b, a), logarithm)} + k$; exponentiate."
     ]
     return _exercise(rng, curves, a * X**2 + b * Y**2, answer, slope, steps)
 

@@ -27,14 +27,15 @@ def _modes(rng: random.Random, low: int = 1) -> list[tuple[int, int]]:
 
 @registry.family("pde")
 def heat_equation(rng: random.Random) -> Exercise:
-    """The heat equation on a rod with cold or insulated ends and a finite sum of modes at the start."""
+    """The heat equation on a rod with cold or insulated ends and a finite sum of modes at the
+    start."""
     length, unit = _length(rng)
-    k = rng.choice(
-        [sp.S(1), sp.S(2), sp.S(3), sp.S(4), sp.S(5), sp.Rational(1, 2), sp.Rational(1, 4)]
-    )
     cold = rng.random() < 0.6
-    shape = sp.sin if cold else sp.cos
     modes = _modes(rng)
+    fastest = (modes[-1][0] * unit) ** 2
+    rates = [sp.Rational(1, d) for d in (1, 2, 4, 5, 10, 20, 25, 40, 50, 100, 200)]
+    k = rng.choice([r for r in (sp.S(3), sp.S(2), *rates) if r * fastest <= 9])
+    shape = sp.sin if cold else sp.cos
     start = sum((a * shape(n * unit * X) for n, a in modes), sp.S(0))
     solution = sum(
         (a * sp.exp(-k * (n * unit) ** 2 * T) * shape(n * unit * X) for n, a in modes), sp.S(0)
@@ -51,7 +52,10 @@ def heat_equation(rng: random.Random) -> Exercise:
         if cold
         else f"$u_x(0,t) = u_x({t.tex(length)},t) = 0$"
     )
-    problem = f"$u_t = {t.term(k, 'u_{xx}')}$ for $0 < x < {t.tex(length)}$, {edge}, $u(x,0) = {t.tex(start)}$"
+    problem = (
+        f"$u_t = {t.term(k, 'u_{xx}')}$ for $0 < x < {t.tex(length)}$, {edge}, $u(x,0) ="
+        f" {t.tex(start)}$"
+    )
     ends = "kept at temperature zero" if cold else "insulated"
     text = rng.choice(
         [
@@ -62,9 +66,13 @@ def heat_equation(rng: random.Random) -> Exercise:
     )
     name = "\\sin" if cold else "\\cos"
     steps = [
-        f"Separated solutions that satisfy the boundary conditions are $e^{{-{t.tex(k * sp.Symbol('mu') ** 2, inline=True)}t}}{name}(\\mu x)$ "
-        f"with $\\mu = {t.tex(sp.Symbol('n') * unit)}$" + ("." if cold else " (and constants)."),
-        "The initial temperature is already a finite sum of such modes: give each its own exponential factor and add.",
+        "Separated solutions that satisfy the boundary conditions are"
+        f" $e^{{-{t.tex(k * sp.Symbol('mu') ** 2, inline=True)}t}}{name}(\\mu x)$ with $\\mu ="
+        f" {t.tex(sp.Symbol('n') * unit)}$" + ("." if cold else " (and constants)."),
+        (
+            "The initial temperature is already a finite sum of such modes: give each its own"
+            " exponential factor and add."
+        ),
     ]
     claim = PdeClaim((solution,), equation, u, data)
     return Exercise("", (Question(text, "$u(x,t) = <0>$", steps, "pde", claim, machine=False),))
@@ -98,8 +106,8 @@ def wave_equation(rng: random.Random) -> Exercise:
         (T, T, sp.S(0), velocity),
     )
     problem = (
-        f"$u_{{tt}} = {t.term(c * c, 'u_{xx}')}$ for $0 < x < {t.tex(length)}$, $u(0,t) = u({t.tex(length)},t) = 0$, "
-        f"$u(x,0) = {t.tex(start)}$, $u_t(x,0) = {t.tex(velocity)}$"
+        f"$u_{{tt}} = {t.term(c * c, 'u_{xx}')}$ for $0 < x < {t.tex(length)}$, $u(0,t) ="
+        f" u({t.tex(length)},t) = 0$, $u(x,0) = {t.tex(start)}$, $u_t(x,0) = {t.tex(velocity)}$"
     )
     text = rng.choice(
         [
@@ -109,12 +117,13 @@ def wave_equation(rng: random.Random) -> Exercise:
         ]
     )
     steps = [
-        f"Separated solutions that vanish at both ends are $\\cos({t.term(c, '')}\\mu t)\\sin(\\mu x)$ and "
-        f"$\\sin({t.term(c, '')}\\mu t)\\sin(\\mu x)$ with $\\mu = {t.tex(sp.Symbol('n') * unit)}$.".replace(
-            "(1\\mu", "(\\mu"
+        f"Separated solutions that vanish at both ends are $\\cos({t.term(c, '')}\\mu t)\\sin(\\mu"
+        f" x)$ and $\\sin({t.term(c, '')}\\mu t)\\sin(\\mu x)$ with $\\mu ="
+        f" {t.tex(sp.Symbol('n') * unit)}$.".replace("(1\\mu", "(\\mu"),
+        (
+            "The initial displacement gives the coefficients of the cosine modes, the initial"
+            " velocity, divided by the frequency, those of the sine modes."
         ),
-        "The initial displacement gives the coefficients of the cosine modes, the initial velocity, divided by the frequency, "
-        "those of the sine modes.",
     ]
     claim = PdeClaim((solution,), equation, u, data)
     return Exercise("", (Question(text, "$u(x,t) = <0>$", steps, "pde", claim, machine=False),))
@@ -145,13 +154,19 @@ def transport_equation(rng: random.Random) -> Exercise:
         [
             f"Solve the transport equation {problem}.",
             f"Use characteristics to find $u(x,t)$ if {problem}.",
-            f"Find the solution $u(x,t)$ of the first-order partial differential equation {problem}.",
+            f"Find the solution $u(x,t)$ of the first-order equation {problem}.",
         ]
     )
     path = t.join([s for s in ("x", t.term(-c, "t"))])
     steps = [
-        f"On the characteristics ${path} = \\xi$ the equation becomes $\\frac{{du}}{{dt}} = {t.term(-k, 'u') or '0'}$.",
-        f"So $u = f({path}){'' if k == 0 else t.tex(sp.exp(-k * T))}$ with the initial profile $f$.",
+        (
+            f"On the characteristics ${path} = \\xi$ the equation becomes $\\frac{{du}}{{dt}} ="
+            f" {t.term(-k, 'u') or '0'}$."
+        ),
+        (
+            f"So $u = f({path}){'' if k == 0 else t.tex(sp.exp(-k * T))}$ with the initial profile"
+            " $f$."
+        ),
     ]
     claim = PdeClaim((solution,), equation, u, ((None, T, sp.S(0), profile),))
     return Exercise("", (Question(text, "$u(x,t) = <0>$", steps, "pde", claim, machine=False),))
@@ -180,8 +195,8 @@ def laplace_equation(rng: random.Random) -> Exercise:
         (None, Y, height, top),
     )
     problem = (
-        f"$u_{{xx}} + u_{{yy}} = 0$ for $0 < x < {t.tex(width)}$, $0 < y < {height}$, $u(0,y) = u({t.tex(width)},y) = 0$, "
-        f"$u(x,0) = 0$, $u(x,{height}) = {t.tex(top)}$"
+        f"$u_{{xx}} + u_{{yy}} = 0$ for $0 < x < {t.tex(width)}$, $0 < y < {height}$, $u(0,y) ="
+        f" u({t.tex(width)},y) = 0$, $u(x,0) = 0$, $u(x,{height}) = {t.tex(top)}$"
     )
     text = rng.choice(
         [
@@ -191,9 +206,14 @@ def laplace_equation(rng: random.Random) -> Exercise:
         ]
     )
     steps = [
-        f"Separated solutions that vanish on the three sides are $\\sin(\\mu x)\\sinh(\\mu y)$ with "
-        f"$\\mu = {t.tex(sp.Symbol('n') * unit)}$.",
-        f"On the side $y = {height}$ match each mode: divide its amplitude by $\\sinh({'' if height == 1 else height}\\mu)$.",
+        (
+            "Separated solutions that vanish on the three sides are $\\sin(\\mu x)\\sinh(\\mu y)$"
+            f" with $\\mu = {t.tex(sp.Symbol('n') * unit)}$."
+        ),
+        (
+            f"On the side $y = {height}$ match each mode: divide its amplitude by"
+            f" $\\sinh({'' if height == 1 else height}\\mu)$."
+        ),
     ]
     claim = PdeClaim((solution,), equation, u, data)
     return Exercise("", (Question(text, "$u(x,y) = <0>$", steps, "pde", claim, machine=False),))

@@ -32,11 +32,15 @@ def separable_growth(rng: random.Random) -> Exercise:
         area = sp.integrate(power, at.v)
         ratio = t.term(power, at.y)
         steps = [
-            f"The equation is separable: for ${at.y} \\neq 0$ divide by ${at.y}$ to get "
-            f"$\\frac{{1}}{{{at.y}}}\\,d{at.y} = {t.differential(power, at.x)}$.",
+            (
+                f"The equation is separable: for ${at.y} \\neq 0$ divide by ${at.y}$ to get "
+                f"$\\frac{{1}}{{{at.y}}}\\,d{at.y} = {t.differential(power, at.x)}$."
+            ),
             f"Integrating both sides, $\\ln|{at.y}| = {t.tex(area)} + c$.",
-            f"Exponentiating, ${at.y} = Ce^{{{t.tex(area, inline=True)}}}$ with $C = \\pm e^c$; the constant solution "
-            f"${at.y} = 0$ is the case $C = 0$.",
+            (
+                f"Exponentiating, ${at.y} = Ce^{{{t.tex(area, inline=True)}}}$ with $C = \\pm e^c$;"
+                f" the constant solution ${at.y} = 0$ is the case $C = 0$."
+            ),
         ]
         equation = sp.Eq(at.D() - power * at.f, 0)
         return explicit(
@@ -72,8 +76,14 @@ def separable_reciprocal(rng: random.Random) -> Exercise:
         steps = [
             f"Separate variables: $\\frac{{d{at.y}}}{{{at.y}^2}} = {t.differential(power, at.x)}$.",
             f"Integrating, $-\\frac{{1}}{{{at.y}}} = {t.tex(area)} + C$.",
-            f"At ${at.x} = 0$ the condition ${at.y} = {t.tex(start)}$ gives $C = {t.tex(-1 / start)}$.",
-            f"Solving for ${at.y}$, ${at.yx} = {t.tex(solution)}$ as long as the denominator keeps its sign.",
+            (
+                f"At ${at.x} = 0$ the condition ${at.y} = {t.tex(start)}$ gives $C ="
+                f" {t.tex(-1 / start)}$."
+            ),
+            (
+                f"Solving for ${at.y}$, ${at.yx} = {t.tex(solution)}$ as long as the denominator"
+                " keeps its sign."
+            ),
         ]
         equation = sp.Eq(at.D() - power * at.f**2, 0)
         text = f"${at.d()} = {t.term(power, at.y + '^2')}$, {at.conditions([start])}"
@@ -108,10 +118,15 @@ def separable_logarithm(rng: random.Random) -> Exercise:
         decay = t.tex(sp.exp(-b * at.u))
         growth = t.tex(sp.exp(b * at.u))
         steps = [
-            f"Multiply by ${growth}$ to separate variables: ${growth}\\,d{at.y} = {t.differential(power, at.x)}$.",
-            f"Integrating and multiplying by {b}, ${growth} = {t.tex(area)} + C$."
-            if b > 1
-            else f"Integrating, ${growth} = {t.tex(area)} + C$.",
+            (
+                f"Multiply by ${growth}$ to separate variables: ${growth}\\,d{at.y} ="
+                f" {t.differential(power, at.x)}$."
+            ),
+            (
+                f"Integrating and multiplying by {b}, ${growth} = {t.tex(area)} + C$."
+                if b > 1
+                else f"Integrating, ${growth} = {t.tex(area)} + C$."
+            ),
             f"At ${at.x} = 0$ the left side is ${m}$, so $C = {m}$; take logarithms.",
         ]
         equation = sp.Eq(at.D(), power * sp.exp(-b * at.f))
@@ -147,7 +162,10 @@ def separable_implicit(rng: random.Random) -> Exercise:
         relation = sp.integrate(left, at.u) - sp.integrate(right, at.v)
         steps = [
             f"The variables separate: $({t.tex(left)})\\,d{at.y} = {t.differential(right, at.x)}$.",
-            f"Integrate each side: ${t.tex(sp.integrate(left, at.u))} = {t.tex(sp.integrate(right, at.v))} + C$.",
+            (
+                f"Integrate each side: ${t.tex(sp.integrate(left, at.u))} ="
+                f" {t.tex(sp.integrate(right, at.v))} + C$."
+            ),
             f"This cannot be solved for ${at.y}$ conveniently, so the solution stays implicit.",
         ]
         equation = sp.Eq(left.subs(at.u, at.f) * at.D(), right)
@@ -183,7 +201,10 @@ def separable_tangent(rng: random.Random) -> Exercise:
         inner = at.y if a == 1 else f"\\frac{{{at.y}}}{{{a}}}"
         front = "" if a == 1 else f"\\frac{{1}}{{{a}}}"
         steps = [
-            f"Separate variables: $\\frac{{d{at.y}}}{{{t.tex(square)}}} = {t.differential(power, at.x)}$.",
+            (
+                f"Separate variables: $\\frac{{d{at.y}}}{{{t.tex(square)}}} ="
+                f" {t.differential(power, at.x)}$."
+            ),
             f"Integrating, ${front}\\arctan{at_paren(inner)} = {t.tex(area)} + c$.",
             f"Solve for ${at.y}$"
             + (" and write $C$ for $c$." if a == 1 else f" and write $C$ for ${a}c$."),

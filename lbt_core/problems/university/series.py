@@ -27,7 +27,8 @@ def taylor(
     start: list[sp.Expr],
     degree: int,
 ) -> sp.Expr:
-    """The Taylor polynomial of the solution of y^(order) = sum of coefficients[k] y^(k) + right, by its recurrence."""
+    """The Taylor polynomial of the solution of y^(order) = sum of coefficients[k] y^(k) + right, by
+    its recurrence."""
     values = [sp.sympify(v) / sp.factorial(k) for k, v in enumerate(start)]
     tables = [sp.Poly(c, x).all_coeffs()[::-1] for c in coefficients]
     force = sp.Poly(right, x).all_coeffs()[::-1]
@@ -68,8 +69,10 @@ def _question(
     known = ", ".join(f"$a_{k} = {t.tex(poly.coeff_monomial(x**k))}$" for k in range(order))
     steps = [
         f"Put ${at.y} = \\sum a_n {at.x}^n$. The initial values give {known}.",
-        f"Substitute the series and compare the coefficients of ${at.x}^0, {at.x}^1, \\ldots, {at.x}^{degree - order}$: one after "
-        f"the other, {found}.",
+        (
+            "Substitute the series and compare coefficients up to that of"
+            f" ${at.x}^{degree - order}$: one after the other, {found}."
+        ),
     ]
     text = f"${left} = {t.tex(right)}$, {at.conditions(start)}"
     return Question(text, "$<0>$", steps, "other", claim, machine=False)
@@ -96,11 +99,17 @@ def series_second_order(rng: random.Random) -> Exercise:
         make,
         single=(
             f"Find the {what} of the solution ${at.yx}$ of <q>.",
-            f"Use a power series to solve <q> up to and including the term in ${at.x}^{degree}$; give ${at.yx}$ as a polynomial.",
+            (
+                "Use a power series to solve <q> up to and including the term in"
+                f" ${at.x}^{degree}$; give ${at.yx}$ as a polynomial."
+            ),
         ),
         several=(
             f"Find the {what} of the solution ${at.yx}$.",
-            f"Use a power series to find ${at.yx}$ up to and including the term in ${at.x}^{degree}$, as a polynomial.",
+            (
+                f"Use a power series to find ${at.yx}$ up to and including the term in"
+                f" ${at.x}^{degree}$, as a polynomial."
+            ),
         ),
         most=2,
     )
@@ -124,11 +133,17 @@ def series_first_order(rng: random.Random) -> Exercise:
         make,
         single=(
             f"Find the {what} of the solution ${at.yx}$ of <q>.",
-            f"Find the power series solution ${at.yx}$ of <q> through the term in ${at.x}^{degree}$, as a polynomial.",
+            (
+                f"Find the power series solution ${at.yx}$ of <q> through the term in"
+                f" ${at.x}^{degree}$, as a polynomial."
+            ),
         ),
         several=(
             f"Find the {what} of the solution ${at.yx}$.",
-            f"Find the power series solution ${at.yx}$ through the term in ${at.x}^{degree}$, as a polynomial.",
+            (
+                f"Find the power series solution ${at.yx}$ through the term in ${at.x}^{degree}$,"
+                " as a polynomial."
+            ),
         ),
         most=2,
     )
@@ -156,7 +171,10 @@ def indicial_roots(rng: random.Random) -> Exercise:
         lead_term = f"{'' if lead == 1 else lead}r(r - 1)"
         polynomial = t.join([p for p in (lead_term, t.term(b, "r"), t.tex(c) if c else "") if p])
         steps = [
-            f"Substitute ${at.y} = {at.x}^r(a_0 + a_1{at.x} + \\cdots)$ with $a_0 \\neq 0$; the lowest power is ${at.x}^r$.",
+            (
+                f"Substitute ${at.y} = {at.x}^r(a_0 + a_1{at.x} + \\cdots)$ with $a_0 \\neq 0$; the"
+                f" lowest power is ${at.x}^r$."
+            ),
             f"Its coefficient vanishes if ${polynomial} = 0$, the indicial equation.",
         ]
         claim = RootsClaim((low, high), equation, at.f, x)
@@ -170,7 +188,10 @@ def indicial_roots(rng: random.Random) -> Exercise:
             f"For the method of Frobenius at ${at.x} = 0$, find the exponents $r$ of <q>.",
         ),
         several=(
-            f"Find the roots $r$ of the indicial equation at the regular singular point ${at.x} = 0$.",
+            (
+                f"Find the roots $r$ of the indicial equation at the regular singular point ${at.x}"
+                " = 0$."
+            ),
             f"Find both exponents $r$ for a Frobenius series about ${at.x} = 0$.",
         ),
     )

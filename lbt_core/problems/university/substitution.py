@@ -29,7 +29,7 @@ def homogeneous_quadratic(rng: random.Random) -> Exercise:
     at = letters(rng)
 
     def make() -> Question:
-        x, y = at.v, at.u
+        x = at.v
         k, q = nonzero(rng, -6, 6), rng.randint(1, 4)
         k, q = k // math.gcd(k, q), q // math.gcd(k, q)
         # x y' = y + (k/q) y^2/x
@@ -37,9 +37,18 @@ def homogeneous_quadratic(rng: random.Random) -> Exercise:
         right = t.combination((q * x, at.y), (k, at.y + "^2"))
         written = f"{t.term(q * x**2, at.d())} = {right}"
         steps = [
-            f"The equation is homogeneous: put ${at.y} = {at.x}V$, so that ${at.d()} = V + {at.x}V'$.",
-            f"It becomes ${at.x}V' = {t.term(rate, 'V^2')}$, which is separable: $-\\frac{{1}}{{V}} = {t.tex(rate * sp.log(x))} - C$.",
-            f"Hence $V = {t.tex(1 / (C - rate * sp.log(x)))}$ and ${at.y} = {at.x}V$. (Besides, ${at.y} = 0$ is a solution.)",
+            (
+                f"The equation is homogeneous: put ${at.y} = {at.x}V$, so that ${at.d()} = V +"
+                f" {at.x}V'$."
+            ),
+            (
+                f"It becomes ${at.x}V' = {t.term(rate, 'V^2')}$, which is separable:"
+                f" $-\\frac{{1}}{{V}} = {t.tex(rate * sp.log(x))} - C$."
+            ),
+            (
+                f"Hence $V = {t.tex(1 / (C - rate * sp.log(x)))}$ and ${at.y} = {at.x}V$. (Besides,"
+                f" ${at.y} = 0$ is a solution.)"
+            ),
         ]
         equation = sp.Eq(q * x**2 * at.D(), q * x * at.f + k * at.f**2)
         if rng.random() < 0.5:
@@ -66,14 +75,24 @@ def homogeneous_quadratic(rng: random.Random) -> Exercise:
         rng,
         make,
         single=(
-            f"Solve the homogeneous equation <q> for {domain}; a nonzero solution ${at.y}$ is wanted.",
-            f"Use the substitution ${at.y} = {at.x}V$ to find the nonzero solutions of <q>, where {domain}.",
+            (
+                f"Solve the homogeneous equation <q> for {domain}; a nonzero solution ${at.y}$ is"
+                " wanted."
+            ),
+            (
+                f"Use the substitution ${at.y} = {at.x}V$ to find the nonzero solutions of <q>,"
+                f" where {domain}."
+            ),
         ),
         several=(
-            f"Use the substitution ${at.y} = {at.x}V$ to find nonzero solutions for {domain}, in general if no condition "
-            "is given.",
-            f"Find the nonzero solutions of each homogeneous equation on {domain} (all of them, or the one that meets "
-            "the condition).",
+            (
+                f"Use the substitution ${at.y} = {at.x}V$ to find nonzero solutions for {domain},"
+                " in general if no condition is given."
+            ),
+            (
+                f"Find the nonzero solutions of each homogeneous equation on {domain} (all of them,"
+                " or the one that meets the condition)."
+            ),
         ),
     )
 
@@ -94,12 +113,18 @@ def homogeneous_squares(rng: random.Random) -> Exercise:
         p, q = nonzero(rng, -6, 8), rng.choice([-2, -1, 1, 2, 3])
         equation = sp.Eq(x * at.f * at.D(), p * x**2 + q * at.f**2)
         text = f"${at.x}{at.y}\\,{at.d()} = {_squares(at, p, q)}$"
-        first = f"Put ${at.y} = {at.x}V$. Then ${at.x}V V' + V^2 = {t.tex(p + q * sp.Symbol('V') ** 2)}$."
+        first = (
+            f"Put ${at.y} = {at.x}V$. Then ${at.x}V V' + V^2 ="
+            f" {t.tex(p + q * sp.Symbol('V') ** 2)}$."
+        )
         if q == 1:
             relation = y**2 / x**2 - 2 * p * sp.log(x)
             steps = [
                 first,
-                f"So $V\\,dV = \\frac{{{p}}}{{{at.x}}}\\,d{at.x}$ and $V^2 = {t.tex(2 * p * sp.log(x))} + C$.",
+                (
+                    f"So $V\\,dV = \\frac{{{p}}}{{{at.x}}}\\,d{at.x}$ and $V^2 ="
+                    f" {t.tex(2 * p * sp.log(x))} + C$."
+                ),
             ]
         else:
             shift = sp.Rational(p, q - 1)
@@ -123,11 +148,20 @@ def homogeneous_squares(rng: random.Random) -> Exercise:
         make,
         single=(
             f"Solve the homogeneous equation <q> for ${at.x} > 0$; an implicit solution will do.",
-            f"Find the general solution of <q>, ${at.x} > 0$, in implicit form by putting ${at.y} = {at.x}V$.",
+            (
+                f"Find the general solution of <q>, ${at.x} > 0$, in implicit form by putting"
+                f" ${at.y} = {at.x}V$."
+            ),
         ),
         several=(
-            f"Put ${at.y} = {at.x}V$ to solve these homogeneous equations implicitly for ${at.x} > 0$.",
-            f"Find implicit general solutions of the homogeneous equations for ${at.y}$ as a function of ${at.x} > 0$.",
+            (
+                f"Put ${at.y} = {at.x}V$ to solve these homogeneous equations implicitly for"
+                f" ${at.x} > 0$."
+            ),
+            (
+                f"Find implicit general solutions of the homogeneous equations for ${at.y}$ as a"
+                f" function of ${at.x} > 0$."
+            ),
         ),
     )
 
@@ -147,8 +181,11 @@ def bernoulli_quadratic(rng: random.Random) -> Exercise:
         level = sp.Rational(b, a - c)
         inverse = C * sp.exp(a * x) + level * sp.exp(c * x)
         steps = [
-            f"This is a Bernoulli equation with exponent 2. Put $V = 1/{at.y}$; then $V' = -{at.d()}/{at.y}^2$ and the "
-            f"equation becomes $V' {'-' if a > 0 else '+'} {abs(a) if abs(a) > 1 else ''}V = {t.tex(-push)}$.",
+            (
+                f"This is a Bernoulli equation with exponent 2. Put $V = 1/{at.y}$; then $V' ="
+                f" -{at.d()}/{at.y}^2$ and the equation becomes $V' {'-' if a > 0 else '+'}"
+                f" {abs(a) if abs(a) > 1 else ''}V = {t.tex(-push)}$."
+            ),
             f"This linear equation has the solutions $V = {t.tex(inverse)}$.",
             f"Hence ${at.y} = 1/V$. (The solution ${at.y} = 0$ is lost in the substitution.)",
         ]
@@ -171,8 +208,14 @@ def bernoulli_quadratic(rng: random.Random) -> Exercise:
             f"Find the nonzero solution ${at.yx}$ of <q> by a substitution that makes it linear.",
         ),
         several=(
-            f"Solve each Bernoulli equation for ${at.yx} \\neq 0$, in general where no condition is given.",
-            f"Transform to a linear equation and find the nonzero solutions ${at.yx}$ (general, unless a value is given).",
+            (
+                f"Solve each Bernoulli equation for ${at.yx} \\neq 0$, in general where no"
+                " condition is given."
+            ),
+            (
+                f"Transform to a linear equation and find the nonzero solutions ${at.yx}$ (general,"
+                " unless a value is given)."
+            ),
         ),
     )
 
@@ -205,10 +248,15 @@ def bernoulli_root(rng: random.Random) -> Exercise:
         linear = t.combination((x, "V'"), (slope, "V"))
         steps = [
             f"A Bernoulli equation with exponent ${n}$: put $V = {t.tex(at.u ** (1 - n))}$.",
-            f"Then $V' = {t.term(1 - n, t.tex(at.u ** (-n)) if n != 3 else at.y + '^{-3}')}{at.d()}$ and the equation becomes linear: "
-            f"${linear} = {t.tex((1 - n) * b * x**m)}$.",
-            f"Its general solution is $V = {t.tex(level * x**m + C * x ** (-slope))}$; $V(1) = {level + constant}$ gives "
-            f"$C = {constant}$.",
+            (
+                "Then $V' ="
+                f" {t.term(1 - n, t.tex(at.u ** (-n)) if n != 3 else at.y + '^{-3}')}{at.d()}$ and"
+                f" the equation becomes linear: ${linear} = {t.tex((1 - n) * b * x**m)}$."
+            ),
+            (
+                f"Its general solution is $V = {t.tex(level * x**m + C * x ** (-slope))}$; $V(1) ="
+                f" {level + constant}$ gives $C = {constant}$."
+            ),
             f"Since ${at.y}(1) > 0$, the positive root is taken.",
         ]
         equation = sp.Eq(x * at.D() + a * at.f, b * x**m * at.f**n)
@@ -223,6 +271,9 @@ def bernoulli_root(rng: random.Random) -> Exercise:
         ),
         several=(
             f"Solve each Bernoulli problem for ${at.yx}$ near ${at.x} = 1$.",
-            f"Use the substitution $V = {at.y}^{{1-n}}$ with the right $n$ to find ${at.yx}$ near ${at.x} = 1$.",
+            (
+                f"Use the substitution $V = {at.y}^{{1-n}}$ with the right $n$ to find ${at.yx}$"
+                f" near ${at.x} = 1$."
+            ),
         ),
     )

@@ -14,13 +14,15 @@ registry = Registry("Systems of equations", "linear systems")
 
 _NAMES = (("x", "y"), ("x_1", "x_2"), ("u", "v"), ("y_1", "y_2"), ("p", "q"))
 T = sp.Symbol("t")
+NONE = (sp.S(0), sp.S(0))
 
 Matrix = tuple[tuple[int, int], tuple[int, int]]
 Vector = tuple[sp.Expr, sp.Expr]
 
 
 def _similar(rng: random.Random, diagonal: Matrix) -> tuple[Matrix, tuple[Vector, Vector]]:
-    """An integer matrix P D P^-1 with small entries that couples both unknowns, and the columns of P."""
+    """An integer matrix P D P^-1 with small entries that couples both unknowns, and the columns of
+    P."""
     for attempt in itertools.count():
         a, b, c, d = (rng.randint(-2, 3) for _ in range(4))
         if a * d - b * c not in (1, -1):
@@ -40,7 +42,7 @@ def _question(
     solution: Vector,
     steps: list[str],
     start: Vector | None = None,
-    forcing: Vector = (sp.S(0), sp.S(0)),
+    forcing: Vector = NONE,
 ) -> Question:
     """The question for a system's general solution, or the one with the given start."""
     functions = tuple(sp.Function(n)(T) for n in names)
@@ -63,7 +65,7 @@ def _question(
         sp.Eq(sp.Derivative(f, T), side) for f, side in zip(functions, sides, strict=True)
     )
     text = ", ".join(f"${_primed(p)} = {s}$" for p, s in zip(plain, shown, strict=True))
-    conditions = ()
+    conditions: tuple[tuple[int, sp.Expr, Vector], ...] = ()
     if start is not None:
         conditions = ((0, sp.S(0), start),)
         text += ", " + ", ".join(
@@ -99,7 +101,10 @@ def _listed(
         single=(
             f"Find {goal} {both} of the system <q>.",
             f"Solve the system <q> for {both}.",
-            "Use eigenvalues and eigenvectors to solve <q>, with the primes denoting derivatives with respect to $t$.",
+            (
+                "Use eigenvalues and eigenvectors to solve <q>, with the primes denoting"
+                " derivatives with respect to $t$."
+            ),
         ),
         several=(
             f"Find {goal} {both} of each system.",
@@ -127,9 +132,14 @@ def _real_steps(
         [s for s in ("\\lambda^2", t.term(-trace, "\\lambda"), str(det) if det else "") if s]
     )
     return [
-        f"The matrix ${_array(matrix)}$ has the characteristic equation ${polynomial} = 0$ with roots "
-        f"$\\lambda = {roots[0]}$ and $\\lambda = {roots[1]}$.",
-        f"Eigenvectors are ${_vector(columns[0])}$ for ${roots[0]}$ and ${_vector(columns[1])}$ for ${roots[1]}$.",
+        (
+            f"The matrix ${_array(matrix)}$ has the characteristic equation ${polynomial} = 0$ with"
+            f" roots $\\lambda = {roots[0]}$ and $\\lambda = {roots[1]}$."
+        ),
+        (
+            f"Eigenvectors are ${_vector(columns[0])}$ for ${roots[0]}$ and ${_vector(columns[1])}$"
+            f" for ${roots[1]}$."
+        ),
     ]
 
 
@@ -148,7 +158,7 @@ def system_real(rng: random.Random) -> Exercise:
             *_real_steps(matrix, roots, columns),
             "The general solution combines both with constants $C_1$, $C_2$.",
         ]
-        return _question(rng, names, matrix, solution, steps)  # type: ignore[arg-type]
+        return _question(rng, names, matrix, solution, steps)
 
     return _listed(rng, names, make, "the general solution")
 
@@ -170,7 +180,7 @@ def system_ivp(rng: random.Random) -> Exercise:
             *_real_steps(matrix, roots, columns),
             f"The initial values give $C_1 = {c}$ and $C_2 = {d}$.",
         ]
-        return _question(rng, names, matrix, solution, steps, start)  # type: ignore[arg-type]
+        return _question(rng, names, matrix, solution, steps, start)
 
     return _listed(rng, names, make, "the solution")
 
@@ -199,14 +209,18 @@ def system_complex(rng: random.Random) -> Exercise:
         root = f"{a or ''} \\pm {t.term(b, 'i')}".strip()
         steps = [
             f"The matrix ${_array(matrix)}$ has the eigenvalues $\\lambda = {root}$.",
-            f"An eigenvector for $\\lambda = {t.join([str(a) if a else '', t.term(b, 'i')]).removeprefix(' + ')}$ is "
-            f"${_vector(p)} + i{_vector(q)}$; real and imaginary parts of its solution are two real solutions.",
+            (
+                "An eigenvector for $\\lambda ="
+                f" {t.join([str(a) if a else '', t.term(b, 'i')]).removeprefix(' + ')}$ is"
+                f" ${_vector(p)} + i{_vector(q)}$; real and imaginary parts of its solution are two"
+                " real solutions."
+            ),
         ]
         if not with_start:
-            return _question(rng, names, matrix, solution, steps)  # type: ignore[arg-type]
+            return _question(rng, names, matrix, solution, steps)
         start = tuple(s.subs(T, 0) for s in solution)
         steps.append(f"Fitting the initial values gives the constants ${c1}$ and ${c2}$.")
-        return _question(rng, names, matrix, solution, steps, start)  # type: ignore[arg-type]
+        return _question(rng, names, matrix, solution, steps, start)
 
     return _listed(rng, names, make, "the solution" if with_start else "the general solution")
 
@@ -228,18 +242,19 @@ def system_defective(rng: random.Random) -> Exercise:
         )
         solution = tuple(sp.expand(growth * (c1 * p[i] + c2 * (q[i] + T * p[i]))) for i in (0, 1))
         steps = [
-            f"The matrix ${_array(matrix)}$ has the double eigenvalue $\\lambda = {r}$ with the single eigenvector "
-            f"$v = {_vector(p)}$.",
-            f"A generalised eigenvector is $w = {_vector(q)}$, since $(A - \\lambda I)w = v$. The solutions are "
-            f"${'' if r == 0 else t.tex(growth)}v$ and ${'' if r == 0 else t.tex(growth)}(w + tv)$.".replace(
-                "$v$", "$v$"
+            (
+                f"The matrix ${_array(matrix)}$ has the double eigenvalue $\\lambda = {r}$ with the"
+                f" single eigenvector $v = {_vector(p)}$."
             ),
+            f"A generalised eigenvector is $w = {_vector(q)}$, since $(A - \\lambda I)w = v$. The"
+            f" solutions are ${'' if r == 0 else t.tex(growth)}v$ and"
+            f" ${'' if r == 0 else t.tex(growth)}(w + tv)$.".replace("$v$", "$v$"),
         ]
         if not with_start:
-            return _question(rng, names, matrix, solution, steps)  # type: ignore[arg-type]
+            return _question(rng, names, matrix, solution, steps)
         start = tuple(s.subs(T, 0) for s in solution)
         steps.append(f"The initial values give $C_1 = {c1}$ and $C_2 = {c2}$.")
-        return _question(rng, names, matrix, solution, steps, start)  # type: ignore[arg-type]
+        return _question(rng, names, matrix, solution, steps, start)
 
     return _listed(rng, names, make, "the solution" if with_start else "the general solution")
 
@@ -263,17 +278,20 @@ def system_forced(rng: random.Random) -> Exercise:
         )
         steps = [
             *_real_steps(matrix, roots, columns),
-            f"A constant particular solution makes both right sides vanish: ${_vector(rest)}$. Add it to the homogeneous "
-            "solutions.",
+            (
+                f"A constant particular solution makes both right sides vanish: ${_vector(rest)}$."
+                " Add it to the homogeneous solutions."
+            ),
         ]
-        return _question(rng, names, matrix, solution, steps, forcing=forcing)  # type: ignore[arg-type]
+        return _question(rng, names, matrix, solution, steps, forcing=forcing)
 
     return _listed(rng, names, make, "the general solution")
 
 
 @registry.family("numeric")
 def system_eigenvalues(rng: random.Random) -> Exercise:
-    """Eigenvalues of the matrix, with the type of the critical point as a remark in the solution."""
+    """Eigenvalues of the matrix, with the type of the critical point as a remark in the
+    solution."""
     names = rng.choice(_NAMES)
     matrix, roots, _ = _real(rng)
     low, high = sorted(map(sp.Integer, roots))
@@ -295,18 +313,23 @@ def system_eigenvalues(rng: random.Random) -> Exercise:
     question = Question(
         rng.choice(
             [
-                f"Find the eigenvalues $\\lambda$ of the coefficient matrix of the system {system}.",
-                f"For which numbers $\\lambda$ does the system {system} have nonzero solutions of the form "
-                f"$e^{{\\lambda t}}v$ with a constant vector $v$?",
+                f"Find the eigenvalues $\\lambda$ of the matrix of the system {system}.",
+                (
+                    f"For which numbers $\\lambda$ does the system {system} have nonzero"
+                    " solutions of the form $e^{\\lambda t}v$ with a constant vector $v$?"
+                ),
             ]
         ),
         "$\\lambda = <0>, <1>$",
         [
-            f"The characteristic polynomial of ${_array(matrix)}$ is ${t.tex(rate.subs(proof.TARGET, sp.Symbol('lambda')))}$.",
+            (
+                f"The characteristic polynomial of ${_array(matrix)}$ is"
+                f" ${t.tex(rate.subs(proof.TARGET, sp.Symbol('lambda')))}$."
+            ),
             f"Its zeros are ${low}$ and ${high}$; the origin is {kind}.",
         ],
         "numeric",
-        proof.EigenvalueClaim((low, high), sp.Matrix(matrix)),
+        proof.EigenvalueClaim((low, high), sp.ImmutableMatrix(matrix)),
         machine=False,
     )
     return Exercise("", (question,))

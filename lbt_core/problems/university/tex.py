@@ -1,6 +1,8 @@
-"""Expressions and equations as a textbook prints them: ``3x^2e^{-2x}``, never ``1x``, ``+ -3`` or ``0y``.
+"""Expressions and equations as a textbook prints them: ``3x^2e^{-2x}``, never ``1x``, ``+ -3`` or
+``0y``.
 
-sympy's own LaTeX printer is made for output cells, not for prose; this one fixes the order of terms and factors and the
+sympy's own LaTeX printer is made for output cells, not for prose; this one fixes the order of terms
+and factors and the
 look of coefficients, and is a pure function of the expression.
 """
 
@@ -151,9 +153,10 @@ def _product(expr: sp.Expr, inline: bool) -> str:
     coefficient, rest = expr.as_coeff_Mul()
     sign = "-" if coefficient < 0 else ""
     coefficient = abs(coefficient)
-    upper, lower = [], []
+    upper: list[sp.Expr] = []
+    lower: list[sp.Expr] = []
     for factor in sorted(sp.Mul.make_args(rest), key=_factor_key):
-        base, exponent = factor.as_base_exp()
+        exponent = factor.as_base_exp()[1]
         below = (
             not isinstance(factor, sp.exp)
             and factor is not sp.E
@@ -161,6 +164,9 @@ def _product(expr: sp.Expr, inline: bool) -> str:
         )
         (lower if below else upper).append(1 / factor if below else factor)
     upper = [factor for factor in upper if factor != 1]
+    for i, factor in enumerate(upper):
+        if factor.is_Add and all(a.could_extract_minus_sign() for a in factor.args):
+            upper[i], sign = sp.expand(-factor), "" if sign else "-"
     p, q = coefficient.p, coefficient.q
     if (
         sign
@@ -187,7 +193,8 @@ def _product(expr: sp.Expr, inline: bool) -> str:
 
 
 def _may_turn(denominator: sp.Expr) -> bool:
-    """Whether a minus sign before the fraction is better spent on the denominator (not in Laplace transforms, of s)."""
+    """Whether a minus sign before the fraction is better spent on the denominator (not in Laplace
+    transforms, of s)."""
     if not denominator.is_Add or sp.Symbol("s") in denominator.free_symbols:
         return False
     return any(a.could_extract_minus_sign() for a in denominator.args)
@@ -279,7 +286,8 @@ def _atom(expr: sp.Expr, inline: bool) -> str:
 
 
 def term(coefficient: sp.Expr | int, text: str) -> str:
-    """Coefficient times a printed factor: ``(1, "y'")`` to ``y'``, ``(-3, "y")`` to ``-3y``, ``(0, …)`` to nothing."""
+    """Coefficient times a printed factor: ``(1, "y'")`` to ``y'``, ``(-3, "y")`` to ``-3y``, ``(0,
+    …)`` to nothing."""
     value = sp.sympify(coefficient)
     if value == 0:
         return ""
@@ -305,7 +313,8 @@ def differential(expression: sp.Expr | int, variable: str) -> str:
 
 
 def combination(*terms: tuple[sp.Expr | int, str]) -> str:
-    """A linear combination of printed factors; zero coefficients vanish: ``((1, "y''"), (-3, "y'"))``."""
+    """A linear combination of printed factors; zero coefficients vanish: ``((1, "y''"), (-3,
+    "y'"))``."""
     return join([shown for c, text in terms if (shown := term(c, text))])
 
 

@@ -89,8 +89,14 @@ def cauchy_euler(rng: random.Random) -> Exercise:
             f"Find ${at.yx}$ on ${at.x} > 0$ if <q>.",
         ),
         several=(
-            f"Solve each Cauchy-Euler equation for ${at.x} > 0$; give the general solution where no conditions are stated.",
-            f"Let ${at.x} > 0$. Find ${at.yx}$ by trying powers of ${at.x}$ (in general, if there are no conditions).",
+            (
+                f"Solve each Cauchy-Euler equation for ${at.x} > 0$; give the general solution"
+                " where no conditions are stated."
+            ),
+            (
+                f"Let ${at.x} > 0$. Find ${at.yx}$ by trying powers of ${at.x}$ (in general, if"
+                " there are no conditions)."
+            ),
         ),
     )
 
@@ -114,9 +120,14 @@ def cauchy_euler_forced(rng: random.Random) -> Exercise:
         general = C1 * basis[0] + C2 * basis[1] + particular
         trial = "A" if m == 0 else t.term(sp.Symbol("A"), t.tex(x**m))
         steps = [
-            f"For the homogeneous equation try ${at.y} = {at.x}^r$: ${_indicial(b, c)} = 0$ {roots}.",
-            f"For a particular solution try ${at.y}_p = {trial}$: substituting, ${t.term(size, 'A')} = {force}$, so "
-            f"${at.y}_p = {t.tex(particular)}$.",
+            (
+                f"For the homogeneous equation try ${at.y} = {at.x}^r$: ${_indicial(b, c)} = 0$"
+                f" {roots}."
+            ),
+            (
+                f"For a particular solution try ${at.y}_p = {trial}$: substituting,"
+                f" ${t.term(size, 'A')} = {force}$, so ${at.y}_p = {t.tex(particular)}$."
+            ),
         ]
         equation = sp.Eq(left, force * x**m)
         return explicit(
@@ -133,12 +144,21 @@ def cauchy_euler_forced(rng: random.Random) -> Exercise:
         rng,
         make,
         single=(
-            f"Find the general solution of the nonhomogeneous Cauchy-Euler equation <q> for ${at.x} > 0$.",
+            (
+                "Find the general solution of the nonhomogeneous Cauchy-Euler equation <q> for"
+                f" ${at.x} > 0$."
+            ),
             f"Solve <q> in general on ${at.x} > 0$.",
         ),
         several=(
-            f"Find the general solution ${at.yx}$ of each nonhomogeneous Cauchy-Euler equation for ${at.x} > 0$.",
-            f"Solve for ${at.yx}$ in general on ${at.x} > 0$; a power of ${at.x}$ is a good guess for a particular solution.",
+            (
+                f"Find the general solution ${at.yx}$ of each nonhomogeneous Cauchy-Euler equation"
+                f" for ${at.x} > 0$."
+            ),
+            (
+                f"Solve for ${at.yx}$ in general on ${at.x} > 0$; a power of ${at.x}$ is a good"
+                " guess for a particular solution."
+            ),
         ),
     )
 
@@ -185,11 +205,19 @@ def reduction_of_order(rng: random.Random) -> Exercise:
         left = coefficients[0] * at.D(2) + coefficients[1] * at.D() + coefficients[2] * at.f
         general = C1 * first + C2 * second
         steps = [
-            f"Put ${at.y} = V{at.y}_1$ with ${at.y}_1 = {t.tex(first)}$. The terms with $V$ cancel and a first-order equation for "
-            f"$V'$ remains.",
-            f"In standard form ${at.d(2)} + p{at.d()} + q{at.y} = 0$ with $p = {t.tex(p)}$, it says "
-            f"$V' = {at.y}_1^{{-2}}e^{{-\\int p\\,d{at.x}}}$, up to a factor $V' = {t.tex(slope)}$.",
-            f"Integrating, $V = {t.tex(ratio)}$ up to constants, so a second solution is ${t.tex(second)}$.",
+            (
+                f"Put ${at.y} = V{at.y}_1$ with ${at.y}_1 = {t.tex(first)}$. The terms with $V$"
+                " cancel and a first-order equation for $V'$ remains."
+            ),
+            (
+                f"In standard form ${at.d(2)} + p{at.d()} + q{at.y} = 0$ with $p = {t.tex(p)}$, it"
+                f" says $V' = {at.y}_1^{{-2}}e^{{-\\int p\\,d{at.x}}}$, up to a factor $V' ="
+                f" {t.tex(slope)}$."
+            ),
+            (
+                f"Integrating, $V = {t.tex(ratio)}$ up to constants, so a second solution is"
+                f" ${t.tex(second)}$."
+            ),
         ]
         text = f"${shown} = 0$, ${at.y}_1 = {t.tex(first)}$"
         return explicit(at, text, sp.Eq(left, 0), general, steps, "general", constants=2)
@@ -198,12 +226,24 @@ def reduction_of_order(rng: random.Random) -> Exercise:
         rng,
         make,
         single=(
-            f"One solution ${at.y}_1$ is given. Use reduction of order to find the general solution for ${at.x} > 0$: <q>.",
-            f"Find the general solution ${at.yx}$, ${at.x} > 0$, by reduction of order from the given solution: <q>.",
+            (
+                f"One solution ${at.y}_1$ is given. Use reduction of order to find the general"
+                f" solution for ${at.x} > 0$: <q>."
+            ),
+            (
+                f"Find the general solution ${at.yx}$, ${at.x} > 0$, by reduction of order from the"
+                " given solution: <q>."
+            ),
         ),
         several=(
-            f"One solution ${at.y}_1$ is given. Use reduction of order to find the general solution for ${at.x} > 0$.",
-            f"Find the general solution ${at.yx}$ on ${at.x} > 0$ by reduction of order from the given solution ${at.y}_1$.",
+            (
+                f"One solution ${at.y}_1$ is given. Use reduction of order to find the general"
+                f" solution for ${at.x} > 0$."
+            ),
+            (
+                f"Find the general solution ${at.yx}$ on ${at.x} > 0$ by reduction of order from"
+                f" the given solution ${at.y}_1$."
+            ),
         ),
         most=2,
     )
