@@ -61,7 +61,10 @@ def is_alive(owner: Owner) -> bool:
     """Whether the owner still runs."""
     if owner.host == socket.gethostname():
         try:
-            return abs(psutil.Process(owner.pid).create_time() - owner.process_started) < 2.0
+            process = psutil.Process(owner.pid)
+            same = abs(process.create_time() - owner.process_started) < 2.0
+            # a killed process stays a zombie until its parent waits for it
+            return same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
     return time.time() - owner.heartbeat < STALE_S
