@@ -127,6 +127,7 @@ def _do(context: RunContext, stages: Sequence[Stage], started: float) -> dict[st
         report=str(page),
         resumed_shards=resumed,
     )
+    figures["worked_shards"] = sum(s.done - s.stored for s in context.progress.stages())
     publish_result(context, figures)
     return figures
 
@@ -147,7 +148,8 @@ def _train(context: RunContext, pairs: dict[str, Any]) -> int:
 def _headline(figures: dict[str, Any]) -> str:
     if "tuned_pass1" not in figures:
         return f"{figures['run']}: done"
+    done = "" if figures["worked_shards"] else "nothing was owed; "
     return (
-        f"Pass@1 {figures['base_pass1']:.1%} -> {figures['tuned_pass1']:.1%} "
+        f"{done}Pass@1 {figures['base_pass1']:.1%} -> {figures['tuned_pass1']:.1%} "
         f"(McNemar p = {figures['mcnemar_p']:.2g}), report {figures['report']}"
     )

@@ -50,8 +50,8 @@ def run(
     preflight(uri, config)
     console = Console(stderr=True)
     figures = execute(uri, profile, store, run, tuple(overrides or ()), stage, console, verbose)
-    if figures["resumed_shards"] and figures.get("nothing_to_do"):
-        console.print(f"Run {run} was finished already: nothing to do.")
+    if not figures["worked_shards"]:
+        console.print(f"Run {run} was complete already: nothing was done.", highlight=False)
     print(json.dumps(figures))
 
 
