@@ -128,7 +128,7 @@ def _do(context: RunContext, stages: Sequence[Stage], started: float) -> dict[st
         resumed_shards=resumed,
     )
     figures["worked_shards"] = sum(s.done - s.stored for s in context.progress.stages())
-    publish_result(context, figures)
+    publish_result(context, figures, pairs)
     return figures
 
 

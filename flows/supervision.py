@@ -151,7 +151,8 @@ def stop_all(services: Services) -> int:
     and whatever outlived its parent. Raises UserError where a process cannot be ended.
     """
     count = len(belonging(services.token))
-    for name in ("worker", "ray", "server"):
+    stop_one(services, "worker")
+    for name in list(services.processes):
         stop_one(services, name)
     end(belonging(services.token), GRACE_S / 2)
     left = belonging(services.token)

@@ -386,12 +386,20 @@ class Environment(BaseModel):
     prefect_api_url: str | None
     ray_address: str | None
     cpus: int
+    ray_dashboard: str | None
+    reports_url: str | None
+    reports_folder: str | None
 
 
 def read_environment() -> Environment:
-    """Addresses of a running server and cluster, and the cores this process may use."""
+    """Addresses of a running server and cluster, the cores this process may use, and what
+    ``lbt up`` says about itself: Ray's dashboard, where reports are served and from which folder.
+    """
     return Environment(
         prefect_api_url=os.environ.get("PREFECT_API_URL") or None,
         ray_address=os.environ.get("RAY_ADDRESS") or None,
         cpus=len(os.sched_getaffinity(0)),
+        ray_dashboard=os.environ.get("LBT_RAY_DASHBOARD") or None,
+        reports_url=os.environ.get("LBT_REPORTS_URL") or None,
+        reports_folder=os.environ.get("LBT_REPORTS_FOLDER") or None,
     )

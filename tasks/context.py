@@ -13,9 +13,11 @@ from lbt_core.prompts import Renderer
 from lbt_core.rendering import build_renderer
 from lbt_core.rows import Problem
 from lbt_core.store import Files, RunStore
-from tasks.engines import EnginePool, cluster_device, engine_spec
+from tasks.engines import EnginePool, cluster_device, end_idle_engines, engine_spec
 from tasks.grading import GradingPool
 from tasks.progress import Progress
+
+RELEASE_S = 60.0
 
 
 @dataclass
@@ -65,6 +67,11 @@ class RunContext:
         if self._pool is not None:
             self._pool.close()
             self._pool = None
+        if self.keep_warm:
+            # a killed attempt's engines end its requests first; another run's are left alone
+            deadline = time.monotonic() + RELEASE_S
+            while end_idle_engines() and time.monotonic() < deadline:
+                time.sleep(1.0)
 
     def grade(self, items: Sequence[tuple[Problem, str]]) -> list[Grade]:
         """Grades in the order of the items."""

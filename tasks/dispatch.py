@@ -7,7 +7,7 @@ its calls fail with ``ActorLost`` (an infrastructure error: the shard is tried a
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
 
 READY_TIMEOUT_S = 900.0
 CLOSE_TIMEOUT_S = 60.0
+MEANWHILE_S = 10.0
 
 
 class ActorLost(RuntimeError):
@@ -47,10 +48,18 @@ class Dispatcher:
         """Calls that the group takes at once."""
         return self._slots * len(self._members)
 
-    def wait_ready(self) -> None:
-        """Wait until every actor works. Raises ActorLost naming what one of them died of."""
+    def wait_ready(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Wait until every actor works, calling ``meanwhile`` now and then. Raises ActorLost naming
+        what one of them died of."""
+        pending = [m.handle.ready.remote() for m in self._members]
+        deadline = time.monotonic() + READY_TIMEOUT_S
         try:
-            ray.get([m.handle.ready.remote() for m in self._members], timeout=READY_TIMEOUT_S)
+            while time.monotonic() < deadline:
+                done, _ = ray.wait(pending, num_returns=len(pending), timeout=MEANWHILE_S)
+                if len(done) == len(pending):
+                    break
+                meanwhile()
+            ray.get(pending, timeout=1.0)
         except (RayActorError, RayTaskError, ray.exceptions.GetTimeoutError) as error:
             raise ActorLost(_last_line(error)) from None
 

@@ -9,8 +9,8 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import ray
@@ -29,6 +29,8 @@ from lbt_core.plan import model_path
 from tasks.dispatch import Dispatcher
 
 NAMESPACE = "lbt"
+PREFIX = "lbt-engine-"
+IDLE_ANSWER_S = 5.0
 RESTARTS = 20
 
 
@@ -43,6 +45,7 @@ class EngineActor:
 
             cores = sorted(os.sched_getaffinity(0))
             prepare_environment(spec, cores[index % len(cores)] if pin else None)
+        self._on_gpu = spec.device == "gpu"
         self._engine: Engine = build_engine(spec)
         self._last_call = time.monotonic()
         self._calls = 0
@@ -58,6 +61,10 @@ class EngineActor:
         """Process id, for tests that kill it."""
         return os.getpid()
 
+    def idle(self) -> bool:
+        """Whether nobody's requests are in it."""
+        return self._calls == 0
+
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Completions in the order of the requests."""
         self._calls += 1
@@ -71,14 +78,33 @@ class EngineActor:
             self._last_call = time.monotonic()
 
     def stats(self) -> EngineStats:
-        """Counters and gauges of the engine."""
-        return self._engine.stats()
+        """Counters and gauges of the engine and of its GPU."""
+        utilisation, memory = gpu_use() if self._on_gpu else (None, None)
+        return replace(self._engine.stats(), gpu_utilisation=utilisation, gpu_memory_gib=memory)
 
     def _end_when_idle(self, warm_seconds: int) -> None:
         while True:
             time.sleep(min(warm_seconds, 10))
             if not self._calls and time.monotonic() - self._last_call > warm_seconds:
                 ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
+
+
+def gpu_use() -> tuple[float | None, float | None]:
+    """Utilisation (share) and used memory (GiB) of the first GPU that this process may use."""
+    from ray._private.thirdparty import pynvml  # noqa: PLC0415 - only where there is a GPU
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    try:
+        pynvml.nvmlInit()
+        if visible.isdigit():
+            handle = pynvml.nvmlDeviceGetHandleByIndex(int(visible))
+        else:
+            handle = pynvml.nvmlDeviceGetHandleByUUID(visible.encode())
+        utilisation = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle).used / 2**30
+    except pynvml.NVMLError:
+        return None, None  # a container without the management library
+    return utilisation, memory
 
 
 def engine_spec(model: ModelConfig, config: EngineConfig, device: str, seed: int) -> EngineSpec:
@@ -118,6 +144,29 @@ def engine_count(config: EngineConfig, device: str) -> int:
     return max(1, int(resources.get("CPU", 1)) - 1)
 
 
+def end_idle_engines(keep: Collection[str] = ()) -> list[str]:
+    """End warm engines of other models and earlier runs, for the memory and the CPUs or GPUs that
+    they hold; ``keep`` names those to leave. Returns the names of those still at work, which belong
+    to another run, or finish what a killed one had asked of them.
+    """
+    busy = []
+    for actor in ray.util.list_named_actors(all_namespaces=True):
+        name = actor["name"]
+        if actor["namespace"] != NAMESPACE or not name.startswith(PREFIX) or name in keep:
+            continue
+        try:
+            handle = ray.get_actor(name, namespace=NAMESPACE)
+            if ray.get(handle.idle.remote(), timeout=IDLE_ANSWER_S):
+                ray.kill(handle, no_restart=True)
+            else:
+                busy.append(name)
+        except ray.exceptions.GetTimeoutError:
+            busy.append(name)
+        except (ValueError, ray.exceptions.RayActorError):
+            continue  # it ended by itself
+    return busy
+
+
 class EnginePool:
     """The engines of one model, started at the first request."""
 
@@ -133,9 +182,12 @@ class EnginePool:
         """The engines, loaded. Raises ActorLost naming the reason where one cannot be loaded."""
         with self._starting:
             if self._dispatcher is None:
+                if self._warm_seconds:
+                    end_idle_engines(self._warm_names())
                 actors = [self._actor(i) for i in range(self.count)]
                 dispatcher = Dispatcher(actors, slots=self._slots)
-                dispatcher.wait_ready()
+                # engines of a killed run end their requests first, and are only then idle
+                dispatcher.wait_ready(lambda: end_idle_engines(self._warm_names()))
                 self._dispatcher = dispatcher
             return self._dispatcher
 
@@ -162,9 +214,12 @@ class EnginePool:
             return {}
         return self._dispatcher.each("stats", timeout=2.0)
 
+    def _warm_names(self) -> list[str]:
+        digest = hashlib.sha256(repr(asdict(self.spec)).encode()).hexdigest()[:8]
+        return [f"{PREFIX}{digest}-{i}" for i in range(self.count)]
+
     def _actor(self, index: int) -> tuple[str, Any]:
         cpu = self.spec.device == "cpu"
-        digest = hashlib.sha256(repr(asdict(self.spec)).encode()).hexdigest()[:8]
         name = f"engine-{index}"
         options: dict[str, Any] = {
             "num_cpus": 1 if cpu else 0,
@@ -175,7 +230,7 @@ class EnginePool:
         }
         if self._warm_seconds:
             options |= {
-                "name": f"lbt-{digest}-{index}",
+                "name": self._warm_names()[index],
                 "namespace": NAMESPACE,
                 "lifetime": "detached",
                 "get_if_exists": True,

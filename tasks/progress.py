@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -40,6 +41,8 @@ class Progress:
         self._stages: dict[str, StageProgress] = {}
         self._lock = threading.Lock()
         self._parallel = 1
+        self._by_engine: Counter[str] = Counter()
+        self._verdicts: Counter[tuple[str, str]] = Counter()
         self.note = ""
 
     def plan(self, stage: str, shards: int) -> None:
@@ -61,9 +64,16 @@ class Progress:
         tokens: int = 0,
         seconds: float = 0.0,
         stored: bool = False,
+        engine: str = "",
+        verdicts: Mapping[str, int] | None = None,
     ) -> None:
-        """One shard is whole: worked on, or found stored."""
+        """One shard is whole: worked on (by an engine, with verdicts on its rows), or found
+        stored."""
         with self._lock:
+            if engine:
+                self._by_engine[engine] += 1
+            for verdict, count in (verdicts or {}).items():
+                self._verdicts[stage, verdict] += count
             old = self._stages.get(stage, StageProgress(stage))
             self._stages[stage] = replace(
                 old,
@@ -80,6 +90,16 @@ class Progress:
         """The stages so far, in the order in which they were planned."""
         with self._lock:
             return list(self._stages.values())
+
+    def engine_shards(self) -> dict[str, int]:
+        """Shards done in this run, by engine."""
+        with self._lock:
+            return dict(self._by_engine)
+
+    def verdicts(self) -> dict[tuple[str, str], int]:
+        """Rows graded in this run, by stage and verdict."""
+        with self._lock:
+            return dict(self._verdicts)
 
     def seconds_left(self) -> float | None:
         """Time left of the planned shards, from the mean time of those done; None before any.
@@ -128,6 +148,7 @@ class Reporter:
     """A thread that reads the progress every few seconds while its block runs.
 
     ``listeners`` get (progress, engine stats by name, tokens per second since the last reading).
+    ``cpu_seconds`` is what all of it cost: the thread's own CPU time.
     """
 
     def __init__(
@@ -142,6 +163,7 @@ class Reporter:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="progress")
         self._tokens, self._at = 0, time.monotonic()
+        self.cpu_seconds = 0.0
 
     def __enter__(self) -> "Reporter":
         self._thread.start()
@@ -163,3 +185,4 @@ class Reporter:
         self._tokens, self._at = tokens, now
         for listener in self._listeners:
             listener(self._progress, engines, rate)
+        self.cpu_seconds = time.thread_time()

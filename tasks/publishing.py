@@ -1,23 +1,38 @@
 """What the Prefect UI shows of a run: log lines, one progress artifact, one table of engines, and
-the result."""
+the result; and the same figures for Prometheus.
 
+None of it is needed for the run: a server that does not answer costs a warning, not the run.
+"""
+
+import base64
 import contextlib
 import contextvars
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
+import httpx
 from prefect import get_run_logger
 from prefect.artifacts import (
+    create_link_artifact,
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.exceptions import PrefectException
 
+from lbt_core.config import read_environment
+from lbt_core.gather import gather
 from lbt_core.generation import EngineStats
+from lbt_core.reporting.drawing import png
+from lbt_core.reporting.plots import lbt_by_correctness, pass1_by_arm
+from lbt_core.reporting.summary import arm_results
+from lbt_core.rows import Preference
 from tasks.context import RunContext
-from tasks.progress import Progress, Reporter, describe_progress
+from tasks.metrics import Metrics
+from tasks.progress import Progress, Reporter, describe_progress, format_seconds
 
 ARTIFACT_SECONDS = 30.0
 
@@ -37,15 +52,30 @@ class Publisher:
         self._artifact: Any = None
         self._published = 0.0
         self._line = ""
+        self._last: tuple[float, Mapping[str, EngineStats]] = (time.monotonic(), {})
+        self._table: list[dict[str, Any]] = []
 
     @contextlib.contextmanager
     def reporting(self) -> Iterator[None]:
         """Log and publish every few seconds, and once at the end."""
-        listeners: list[Listener] = [self._remember, self._log, *terminal_listeners, self._publish]
-        with Reporter(self._context.progress, self._context.engine_stats, listeners):
-            yield
-        self._published = 0.0
-        self._publish(self._context.progress, self._context.last_engines, 0.0)
+        metrics = Metrics(self._context.store.name)
+        listeners: list[Listener] = [self._remember, self._log, metrics, *terminal_listeners]
+        started = time.monotonic()
+        self._link()
+        reporter = Reporter(
+            self._context.progress, self._context.engine_stats, [*listeners, self._publish]
+        )
+        try:
+            with reporter:
+                yield
+        finally:
+            self._published = 0.0
+            self._publish(self._context.progress, self._context.last_engines, 0.0)
+            wall = time.monotonic() - started
+            self._logger.info(
+                "progress and metrics took %.2f s of CPU time, %.2f %% of %s",
+                *(reporter.cpu_seconds, 100 * reporter.cpu_seconds / wall, format_seconds(wall)),
+            )
 
     def _remember(self, _: Progress, engines: Mapping[str, EngineStats], __: float) -> None:
         if engines:
@@ -61,45 +91,113 @@ class Publisher:
         if time.monotonic() - self._published < ARTIFACT_SECONDS:
             return
         self._published = time.monotonic()
-        self._inside.run(self._publish_artifacts, progress, engines)
+        with self._tolerating():
+            self._inside.run(self._publish_artifacts, progress, engines)
+
+    @contextlib.contextmanager
+    def _tolerating(self) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.HTTPError, PrefectException, RuntimeError) as error:
+            self._logger.warning(
+                "the Prefect server did not take an artifact (%s); the run goes on", error
+            )
+
+    def _link(self) -> None:
+        dashboard = read_environment().ray_dashboard
+        if dashboard:
+            with self._tolerating():
+                create_link_artifact(
+                    link=dashboard, link_text="Ray dashboard", key="lbt-ray-dashboard"
+                )
 
     def _publish_artifacts(self, progress: Progress, engines: Mapping[str, EngineStats]) -> None:
         stages = progress.stages()
         planned = sum(s.planned for s in stages)
         share = 100.0 * sum(s.done for s in stages) / planned if planned else 0.0
+        line = describe_progress(progress, {}, 0.0)
         if self._artifact is None:
             self._artifact = create_progress_artifact(
-                progress=share, key="lbt-progress", description="Shards done, all stages"
+                progress=share, key="lbt-progress", description=line or "Shards done, all stages"
             )
         else:
-            update_progress_artifact(artifact_id=self._artifact, progress=share)
+            update_progress_artifact(artifact_id=self._artifact, progress=share, description=line)
         if engines:
-            create_table_artifact(
-                key="lbt-engines", table=engine_rows(engines), description="Engines"
+            then, before = self._last
+            now = time.monotonic()
+            rows = engine_rows(engines, before, now - then, progress.engine_shards())
+            self._last = (now, dict(engines))
+            create_table_artifact(key="lbt-engines", table=rows, description=ENGINES_EXPLAINED)
+
+
+ENGINES_EXPLAINED = (
+    "One row per engine. Tokens per second since the last row of figures, at most every 30 s; "
+    "requests now; shards done in this attempt."
+)
+
+
+def engine_rows(
+    engines: Mapping[str, EngineStats],
+    before: Mapping[str, EngineStats],
+    seconds: float,
+    shards: Mapping[str, int],
+) -> list[dict[str, Any]]:
+    """The table of engines: one row each, speeds since ``before``, ``seconds`` ago."""
+    rows = []
+    for name, e in sorted(engines.items()):
+        old = before.get(name)
+        if old is None or old.tokens > e.tokens:  # the first reading, or the engine was rebuilt
+            read, written, span = e.prompt_tokens, e.tokens, e.busy_seconds
+        else:
+            read, written, span = (
+                e.prompt_tokens - old.prompt_tokens,
+                e.tokens - old.tokens,
+                seconds,
             )
-
-
-def engine_rows(engines: Mapping[str, EngineStats]) -> list[dict[str, Any]]:
-    """The table of engines: one row each, speeds in tokens per busy second."""
-    return [
-        {
+        row: dict[str, Any] = {
             "engine": name,
-            "tokens in/s": round(e.prompt_tokens / max(e.busy_seconds, 1e-6)),
-            "tokens out/s": round(e.tokens / max(e.busy_seconds, 1e-6)),
+            "shards": shards.get(name, 0),
+            "tokens in/s": round(read / max(span, 1e-6)),
+            "tokens out/s": round(written / max(span, 1e-6)),
             "running": e.running,
             "waiting": e.waiting,
             "KV cache": f"{e.kv_cache_usage:.0%}",
             "prefix hits": f"{e.prefix_hit_rate:.0%}",
-            "requests": e.requests,
         }
-        for name, e in sorted(engines.items())
-    ]
+        if e.gpu_utilisation is not None and e.gpu_memory_gib is not None:
+            row |= {"GPU": f"{e.gpu_utilisation:.0%}", "GPU GiB": round(e.gpu_memory_gib, 1)}
+        rows.append(row)
+    return rows
 
 
-def publish_result(context: RunContext, figures: Mapping[str, Any]) -> None:
-    """The Markdown artifact with the run's result."""
+def publish_result(
+    context: RunContext, figures: Mapping[str, Any], pairs: Mapping[str, Sequence[Preference]]
+) -> None:
+    """The Markdown artifact with the run's result: figures, plots, the report."""
+    try:
+        create_markdown_artifact(
+            key="lbt-result",
+            markdown=result_markdown(context, figures, pairs),
+            description="Result",
+        )
+    except (httpx.HTTPError, PrefectException, RuntimeError) as error:
+        get_run_logger().warning("the Prefect server did not take the result (%s)", error)
+
+
+def result_markdown(
+    context: RunContext, figures: Mapping[str, Any], pairs: Mapping[str, Sequence[Preference]]
+) -> str:
+    """The result for people: Pass@1 of every arm with its plots as images."""
+    engines = [{"engine": n} | asdict(s) for n, s in context.last_engines.items()]
+    inputs = gather(context.store, context.plan, pairs, engines, context.warnings)
+    plots = {
+        "Pass@1 with 95 % intervals": pass1_by_arm(arm_results(inputs)),
+        "LbT score of right and of wrong rationales": lbt_by_correctness(inputs.scores),
+    }
+    report = report_address(figures["report"])
+    link = f"[Open the report]({report}) · `{figures['report']}`" if report else figures["report"]
     lines = [
-        f"# {figures['run']}",
+        f"# {figures['run']}: Pass@1 {figures['base_pass1']:.1%} → {figures['tuned_pass1']:.1%}",
         "",
         f"| model | Pass@1 on {figures['problems_test']} held-out problems |",
         "|---|---|",
@@ -111,6 +209,19 @@ def publish_result(context: RunContext, figures: Mapping[str, Any]) -> None:
         f"{figures['pairs']} pairs from {figures['rationales']:,} rationales and "
         f"{figures['exam_answers']:,} exam answers.",
         "",
-        f"Report: `{figures['report']}`",
+        f"Report: {link}",
     ]
-    create_markdown_artifact(key="lbt-result", markdown="\n".join(lines), description="Result")
+    for title, figure in plots.items():
+        if figure is not None:
+            data = base64.b64encode(png(figure)).decode()
+            lines += ["", f"![{title}](data:image/png;base64,{data})"]
+    return "\n".join(lines)
+
+
+def report_address(page: str) -> str | None:
+    """Where a browser finds the report: the address that ``lbt up`` serves reports at."""
+    environment = read_environment()
+    base, folder = environment.reports_url, environment.reports_folder
+    if base is None or folder is None or not page.startswith(f"{folder}/"):
+        return None
+    return f"{base}/{page.removeprefix(f'{folder}/')}"

@@ -74,6 +74,8 @@ def commit(
             prompt_tokens=int(summary.get("prompt_tokens", 0)),
             tokens=tokens,
             seconds=seconds,
+            engine=summary.get("engine", ""),
+            verdicts=summary.get("verdicts"),
         )
     return ShardSummary(shard.name, len(rows), tokens, seconds, False, summary.get("engine", ""))
 

@@ -172,12 +172,19 @@ def _new_services(
         token.write_text(secrets.token_hex(32))
         environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
     environment |= {"PREFECT_API_URL": services.api, "RAY_ADDRESS": services.ray_address}
-    environment["LBT_RAY_DASHBOARD"] = services.ray_dashboard
+    environment |= {
+        "LBT_RAY_DASHBOARD": services.ray_dashboard,
+        "LBT_REPORTS_URL": f"http://127.0.0.1:{free_port()}",
+        "LBT_REPORTS_FOLDER": services.workdir,
+        # a run starts soon after it was asked for
+        "PREFECT_WORKER_QUERY_SECONDS": "3",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    }
     return services
 
 
 def _wanted(services: Services) -> list[str]:
-    return ["server", *(["ray"] if services.ray_temp else []), "worker"]
+    return ["server", *(["ray"] if services.ray_temp else []), "reports", "worker"]
 
 
 def _lives(services: Services, name: str) -> bool:
@@ -194,6 +201,10 @@ def _start(services: Services, home: Path, missing: list[str], console: Console)
     if "ray" in missing:
         _require_ray_gone(services)
         start("ray", _ray_command(services), services, home, {"RAY_ADDRESS": ""})
+    if "reports" in missing:
+        address = services.environment["LBT_REPORTS_URL"]
+        command = [sys.executable, "-m", "flows.report_server", address.rsplit(":", 1)[1]]
+        start("reports", [*command, services.workdir], services, home, {})
     with console.status("Starting the Prefect server and Ray …"):
         wait_until(_answers(f"{services.api}/health"), services, "server", READY_S)
         if "ray" in services.processes:

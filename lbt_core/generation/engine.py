@@ -49,7 +49,10 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """Counters since the engine started, and gauges now; shares are in [0, 1]."""
+    """Counters since the engine started, and gauges now; shares are in [0, 1].
+
+    The GPU's figures are of the first GPU that the engine sees; None where there is none.
+    """
 
     prompt_tokens: int
     tokens: int
@@ -59,6 +62,8 @@ class EngineStats:
     kv_cache_usage: float
     prefix_hit_rate: float
     busy_seconds: float
+    gpu_utilisation: float | None = None
+    gpu_memory_gib: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
