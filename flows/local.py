@@ -60,8 +60,9 @@ def ray_cluster(address: str | None, cpus: int) -> Iterator[None]:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise UserError(f"Ray at {address or 'this machine'}: {error}") from None
+    except Exception as error:  # a node that is slow to start is a bare Exception
+        reason = " ".join(str(error).split())
+        raise UserError(f"Ray at {address or 'this machine'} is not ready: {reason}") from None
     try:
         yield
     finally:

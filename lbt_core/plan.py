@@ -42,8 +42,11 @@ def arm_folder(arm: str) -> str:
 
 
 def model_path(model: ModelConfig) -> str:
-    """Folder or hub id of a configured model."""
-    return str(embedded_model_path()) if model.path == "embedded" else model.path
+    """Folder, as the workers of a cluster find it, or hub id of a configured model."""
+    if model.path == "embedded":
+        return str(embedded_model_path())
+    folder = Path(model.path).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else model.path
 
 
 def student_labels(config: RunConfig) -> list[str]:
@@ -103,6 +106,7 @@ class Plan:
 
     def _sample_spec(self) -> dict[str, Any]:
         spec = self._spec("sample") | {"teacher.path": self._teacher, "seed": self.config.seed}
+        spec["prompt.fixed_examples"] = self.identities.get("examples")
         del spec["shards.problems"]
         return spec
 
@@ -148,7 +152,7 @@ class Plan:
 
     @property
     def _students(self) -> list[str]:
-        return [self.identities[label] for label in student_labels(self.config)]
+        return [self.identities[f"student {label}"] for label in student_labels(self.config)]
 
     def exam_shard_path(self, index: int, student: int) -> str:
         """Where a student's exams on a rationale shard are stored."""
@@ -229,12 +233,21 @@ class Plan:
 
 
 def resolve_identities(config: RunConfig) -> dict[str, str]:
-    """Which corpus and which weights a configuration names, now, on this machine."""
-    models = zip(student_labels(config), config.student_models(), strict=True)
-    return {
+    """Which corpus, fixed examples and weights a configuration names, now, on this machine.
+
+    Raises OSError where the examples' file cannot be read.
+    """
+    found = {
         "corpus": _corpus_identity(config.corpus.source),
         "teacher": model_identity(model_path(config.teacher), config.teacher.revision),
-    } | {label: model_identity(model_path(m), m.revision) for label, m in models}
+    }
+    if config.prompt.fixed_examples is not None:
+        content = Path(config.prompt.fixed_examples).read_bytes()
+        found["examples"] = hashlib.sha256(content).hexdigest()[:32]
+    models = zip(student_labels(config), config.student_models(), strict=True)
+    return found | {
+        f"student {label}": model_identity(model_path(m), m.revision) for label, m in models
+    }
 
 
 def _corpus_identity(source: str) -> str:

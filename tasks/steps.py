@@ -93,7 +93,7 @@ def generate_step(context: RunContext, stages: Sequence[Stage]) -> list[ShardSum
     """
     plan, progress = context.plan, context.progress
     shared = all(student == context.config.teacher for student in context.config.student_models())
-    students = len(context.config.student_models())
+    students = context.config.student_models()
     exam_jobs = (lambda i: _exam_jobs(context, i)) if "examine" in stages else (lambda _: [])
     jobs: list[Job] = []
     if "sample" in stages:
@@ -101,16 +101,17 @@ def generate_step(context: RunContext, stages: Sequence[Stage]) -> list[ShardSum
         then = exam_jobs if shared else (lambda _: [])
         jobs += [_sample_job(context, i, then) for i in range(len(plan.sample_shards))]
     if "examine" in stages:
-        progress.plan("examine", len(plan.sample_shards) * students)
+        progress.plan("examine", len(plan.sample_shards) * len(students))
     if "evaluate" in stages:
         jobs += _evaluation_jobs(context, None, context.config.teacher, "")
     in_flight = context.engines(context.config.teacher).capacity
     progress.parallel(in_flight)
     summaries, failures = run_jobs(jobs, in_flight)
     if "examine" in stages and not ("sample" in stages and shared):
-        for student in range(students):  # one model's engines after the other's
+        for student, model in enumerate(students):  # one model's engines after the other's
             later = [_exam_jobs(context, i)[student] for i in _sampled(context)]
-            more, failed = run_jobs(later, in_flight)
+            # the engines change hands here, in one thread, and not in the jobs' many
+            more, failed = run_jobs(later, context.engines(model).capacity)
             summaries, failures = summaries + more, failures + failed
         failures += _unsampled(context)
     if failures:

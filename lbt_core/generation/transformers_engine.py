@@ -73,25 +73,30 @@ class TransformersEngine:
         return [done[i] for i in range(len(requests))]
 
     def _batch(self, requests: list[Request], settings: Settings) -> list[Completion]:
-        ids = [self._tokenizer.encode(r.prompt, add_special_tokens=False) for r in requests]
-        fits = [i for i, tokens in enumerate(ids) if len(tokens) < self._limit]
         self._waiting -= len(requests)
-        answers = {
-            i: Completion(
-                requests[i].id,
-                "",
-                f"{ERROR}prompt of {len(tokens)} tokens, context of {self._limit}",
-                len(tokens),
-                0,
-            )
-            for i, tokens in enumerate(ids)
-            if i not in fits
-        }
-        if fits:
-            self._running = len(fits)
+        answers: dict[int, Completion] = {}
+        encoded: dict[int, list[int]] = {}
+        for i, request in enumerate(requests):
+            ids: list[int] = []
+            try:
+                ids = self._tokenizer.encode(request.prompt, add_special_tokens=False)
+                if len(ids) >= self._limit:
+                    raise ValueError(f"prompt of {len(ids)} tokens, context of {self._limit}")
+                encoded[i] = ids
+            except (ValueError, TypeError) as error:  # this request is bad, the others are not
+                reason = f"{ERROR}{' '.join(str(error).split())[:200]}"
+                answers[i] = Completion(request.id, "", reason, len(ids), 0)
+        # prompts that leave less room than an answer may take must not shorten the others' answers
+        roomy = [
+            i for i, ids in encoded.items() if len(ids) + settings.max_new_tokens <= self._limit
+        ]
+        alone = [[i] for i in encoded if i not in roomy]
+        for group in ([roomy] if roomy else []) + alone:
+            self._running = len(group)
             started = time.monotonic()
-            outputs = self._decode([ids[i] for i in fits], [requests[i] for i in fits], settings)
-            answers.update(zip(fits, outputs, strict=True))
+            chosen = [requests[i] for i in group]
+            outputs = self._decode([encoded[i] for i in group], chosen, settings)
+            answers.update(zip(group, outputs, strict=True))
             self._busy += time.monotonic() - started
             self._running = 0
         return [answers[i] for i in range(len(requests))]
@@ -115,7 +120,7 @@ class TransformersEngine:
         with torch.inference_mode():
             output = self._model.generate(
                 **batch,
-                max_new_tokens=max(1, room),
+                max_new_tokens=room,
                 pad_token_id=self._tokenizer.pad_token_id,
                 **drawing,
             )

@@ -183,15 +183,13 @@ class VllmEngine:
         return True
 
     def _start(self, item: _Queued) -> None:
-        request = item.request
-        ids = self._tokenizer.encode(request.prompt, add_special_tokens=False)
-        room = self._limit - len(ids)
+        request, ids = item.request, list[int]()
         name = str(next(self._ids))
-        if room < 1:
-            reason = f"{ERROR}prompt of {len(ids)} tokens, context of {self._limit}"
-            item.call.deliver(item.position, Completion(request.id, "", reason, len(ids), 0))
-            return
         try:
+            ids = self._tokenizer.encode(request.prompt, add_special_tokens=False)
+            room = self._limit - len(ids)
+            if room < 1:
+                raise ValueError(f"prompt of {len(ids)} tokens, context of {self._limit}")
             self._engine.add_request(name, self._input(ids), self._sampling(request, room))
         except (ValueError, TypeError) as error:  # this request is bad, the engine is not
             reason = f"{ERROR}{' '.join(str(error).split())[:200]}"
