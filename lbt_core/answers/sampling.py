@@ -110,10 +110,15 @@ class Judged:
     worst: float
 
     @property
+    def share(self) -> float:
+        """Zeros among the points that were decided; 0 where there are fewer than three."""
+        hits, misses = int(np.sum(self.zero)), int(np.sum(self.nonzero))
+        return hits / (hits + misses) if hits >= 3 else 0.0
+
+    @property
     def passes(self) -> bool:
         """Zero at enough points: several, and more than a chance share (branches may differ elsewhere)."""
-        hits, misses = int(np.sum(self.zero)), int(np.sum(self.nonzero))
-        return hits >= 3 and hits >= 0.25 * (hits + misses)
+        return self.share >= 0.35
 
     @property
     def everywhere(self) -> bool:

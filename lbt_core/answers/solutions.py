@@ -175,21 +175,36 @@ def _residuals(
         jets = series_of(equations, candidate, short, order, backend)
         judged, terms = judge_residuals(equations, short, jets, count, backend)
     detail = f"residual {max(j.worst for j in judged):.2g}"
-    if not all(j.passes for j in judged) and not equations.conditions and all(np.any(j.zero) or j.empty for j in judged):
-        judged = _elsewhere(equations, candidate, env, order)
+    partly = not equations.conditions and all(np.any(j.zero) or j.empty for j in judged)
+    if partly and not all(j.share >= 0.6 for j in judged):
+        return _elsewhere(equations, candidate, env, order), detail
     if any(j.empty for j in judged):
         return False, "no value at any sample point"
     return all(j.passes for j in judged), detail
 
 
-def _elsewhere(equations: Equations, candidate: Mapping[str, Node], env: Columns, order: int) -> list[Judged]:
-    """Judged again at many real points, for solutions that hold on a part of the plane only (roots, inverse functions)."""
+def _elsewhere(
+    equations: Equations, candidate: Mapping[str, Node], env: Columns, order: int
+) -> bool:
+    """Judged again at many real points, for solutions that hold on a part of the plane (roots, inverse functions).
+
+    Only points count where the constants matter: a wrong term that has died out proves nothing.
+    """
     far = {name: [scattered_values(row)] for row, name in enumerate(sorted(env))}
     like = far[equations.variable][0]
-    far[equations.variable] = [np.abs(like) * 3, np.ones_like(like)]
+    far[equations.variable] = [np.abs(like), np.ones_like(like)]
+    constants = set(env) - equations.parameters - {equations.variable}
+    moved = {k: [np.roll(v[0], 1)] if k in constants else v for k, v in far.items()}
     jets = series_of(equations, candidate, far, order, DOUBLES)
+    other = series_of(equations, candidate, moved, order, DOUBLES)
+    matters: Any = False
+    for unknown in equations.unknowns:
+        here, there = jets[unknown][0], other[unknown][0]
+        matters = matters | (np.abs(here - there) > 1e-4 * np.abs(here))
     judged, _ = judge_residuals(equations, far, jets, len(like), DOUBLES)
-    return [Judged(j.zero, j.nonzero & (np.sum(j.zero) < 5), j.worst) for j in judged]
+    hits = [int(np.sum(j.zero & matters)) for j in judged]
+    misses = [int(np.sum(j.nonzero & matters)) for j in judged]
+    return all(h >= 4 and h >= 0.1 * (h + m) for h, m in zip(hits, misses, strict=True))
 
 
 def judge_residuals(
