@@ -37,9 +37,14 @@ def rationale_key(rationale: Rationale, deduplicate: bool) -> str:
 
 def shown_example(problem: Problem, text: str) -> Example:
     """A rationale as the student sees it: its final-answer block once, or not at all where it has
-    none."""
+    none.
+
+    What the grader makes out in a text without a marked answer is a guess at its last line: shown
+    in a block, it would teach an answer that the teacher never gave.
+    """
     found = extract(text)
-    return Example(problem.question, found.reasoning, found.answer)
+    marked = found.reason in ("final answer block", "boxed")
+    return Example(problem.question, found.reasoning, found.answer if marked else None)
 
 
 def set_exams(
