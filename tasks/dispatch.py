@@ -20,7 +20,11 @@ MEANWHILE_S = 10.0
 
 
 class ActorLost(RuntimeError):
-    """An actor died under a call, or none is left; trying again may succeed."""
+    """An actor died under a call; trying again may succeed."""
+
+
+class NoActorLeft(ActorLost):
+    """Every actor of the group is gone for good: only a new group helps."""
 
 
 @dataclass
@@ -66,7 +70,7 @@ class Dispatcher:
     def call(self, method: str, *args: Any) -> tuple[str, Any]:
         """Run a method on the least loaded actor; returns the actor's name and the result.
 
-        Blocks while all slots are taken. Raises ActorLost, or what the method raised.
+        Blocks while all slots are taken. Raises ActorLost, NoActorLeft, or what the method raised.
         """
         member = self._take()
         try:
@@ -120,7 +124,7 @@ class Dispatcher:
                 alive = [m for m in self._members if not m.gone]
                 if not alive:
                     reasons = "; ".join(f"{m.name}: {m.gone}" for m in self._members)
-                    raise ActorLost(f"no actor is left ({reasons})")
+                    raise NoActorLeft(f"no engine or grader is left ({reasons})")
                 free = [m for m in alive if m.up and m.in_flight < self._slots]
                 if free:
                     member = min(free, key=lambda m: m.in_flight)

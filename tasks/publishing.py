@@ -26,9 +26,6 @@ from prefect.exceptions import PrefectException
 from lbt_core.config import read_environment
 from lbt_core.gather import gather
 from lbt_core.generation import EngineStats
-from lbt_core.reporting.drawing import png
-from lbt_core.reporting.plots import lbt_by_correctness, pass1_by_arm
-from lbt_core.reporting.summary import arm_results
 from lbt_core.rows import Preference
 from tasks.context import RunContext
 from tasks.metrics import Metrics
@@ -188,6 +185,13 @@ def result_markdown(
     context: RunContext, figures: Mapping[str, Any], pairs: Mapping[str, Sequence[Preference]]
 ) -> str:
     """The result for people: Pass@1 of every arm with its plots as images."""
+    from lbt_core.reporting.drawing import png  # noqa: PLC0415 - heavy import, only where used
+    from lbt_core.reporting.plots import (  # noqa: PLC0415 - heavy import, only where used
+        lbt_by_correctness,
+        pass1_by_arm,
+    )
+    from lbt_core.reporting.summary import arm_results  # noqa: PLC0415 - heavy import
+
     engines = [{"engine": n} | asdict(s) for n, s in context.last_engines.items()]
     inputs = gather(context.store, context.plan, pairs, engines, context.warnings)
     plots = {

@@ -8,8 +8,6 @@ from typing import Any
 
 from lbt_core.gather import arm_name, gather, training_record
 from lbt_core.plan import arm_folder
-from lbt_core.reporting.model_card import write_model_card
-from lbt_core.reporting.report import write_report
 from lbt_core.results import compute_scores, scores_digest, stored_rationales
 from lbt_core.rows import Preference
 from lbt_core.store.fingerprint import fingerprint
@@ -32,6 +30,11 @@ def report_step(context: RunContext, pairs: Mapping[str, Sequence[Preference]]) 
     page = files.local(PAGE)
     if files.exists(PAGE) and files.exists(MARK) and files.read(MARK).decode() == mark:
         return page
+    from lbt_core.reporting.model_card import (  # noqa: PLC0415 - heavy import, only where used
+        write_model_card,
+    )
+    from lbt_core.reporting.report import write_report  # noqa: PLC0415 - heavy import
+
     engines: list[dict[str, Any]] = [
         {"engine": name} | asdict(stats) for name, stats in context.last_engines.items()
     ]

@@ -18,7 +18,7 @@ from prefect.states import Completed
 from ray.exceptions import RayError
 
 from lbt_core.store import Files, Shard, StoreUnavailable, inspect_shard, write_shard
-from tasks.dispatch import ActorLost
+from tasks.dispatch import ActorLost, NoActorLeft
 from tasks.progress import Progress
 
 Row = TypeVar("Row")
@@ -81,7 +81,10 @@ def commit(
 
 
 def is_infrastructure(error: BaseException) -> bool:
-    """Whether trying again may help: a lost actor, Ray, or the store; not a wrong row."""
+    """Whether trying again may help: a lost actor, Ray, or the store; not a wrong row, and not
+    where every actor is gone for good: that takes a new attempt of the run."""
+    if isinstance(error, NoActorLeft):
+        return False
     return isinstance(error, ActorLost | StoreUnavailable | RayError | ConnectionError)
 
 

@@ -19,10 +19,8 @@ from lbt_core.results import (
 )
 from lbt_core.rows import Preference, Score
 from lbt_core.store import read_shard
-from lbt_core.training.merge import check_merge, merge_adapter
 from tasks.context import RunContext
 from tasks.shards import ShardSummary, commit
-from tasks.training import train_on_ray
 
 RESULT = "result.json"
 CHECKED_PROMPTS = 4
@@ -88,6 +86,12 @@ def train_step(
             f"arm {arm} has no preference pair: every problem's rationales tie, or too few are "
             "right; see the report's score table, lower preferences.min_gap or sample more"
         )
+    from lbt_core.training.merge import (  # noqa: PLC0415 - heavy import, only where used
+        check_merge,
+        merge_adapter,
+    )
+    from tasks.training import train_on_ray  # noqa: PLC0415 - heavy import, only where used
+
     _make_room(context, arm, mark)
     started = time.monotonic()
     base = model_path(context.config.teacher)
