@@ -1,10 +1,14 @@
-"""Grading compared with math-verify on labelled pairs: accuracy, false accepts, checks a second and core, p99.
+"""Grading compared with math-verify on labelled pairs: accuracy, false accepts, checks a second and
+core, p99.
 
     python benchmarks/grading.py PAIRS.jsonl [--math-verify-pairs 200] [--fuzz 100000]
 
-Both see the same pairs in the same run, one core each, no cache; a pair on which math-verify takes longer than its limit counts as
-not accepted. ``--math-verify-pairs`` takes that many pairs at even distances (0: all of them). ``--fuzz`` adds that many random
-inputs to extractor and parser and counts the ones that raise. Prints a table, and one JSON line last.
+Both see the same pairs in the same run, one core each, no cache; a pair on which math-verify takes
+longer than its limit counts as
+not accepted. ``--math-verify-pairs`` takes that many pairs at even distances (0: all of them).
+``--fuzz`` adds that many random
+inputs to extractor and parser and counts the ones that raise. Prints a table, and one JSON line
+last.
 """
 
 import argparse
@@ -23,17 +27,48 @@ from rich.table import Table
 from lbt_core.answers import Grade, GradePool, extract
 from lbt_core.answers.expr import ParseError
 from lbt_core.answers.labelled import Pair, read_pairs, summarise
-from lbt_core.answers.parser import parse
+from lbt_core.answers.parser import EMPTY, parse
 from lbt_core.answers.statements import read_answer
-from lbt_core.answers.parser import EMPTY
 
 COMPARED = ("accuracy", "false_accepts", "false_rejects", "checks_per_s_core", "p99_s")
 LIMIT = 10.0  # seconds for one pair of math-verify
 FUZZ_PIECES = [
-    *"xyzCeidA0123456789+-*/^(){}[]|=,;'!_&. $\n\\", "\\frac", "\\dfrac{", "\\sqrt[", "\\left(", "\\right)", "\\sin", "\\ln|", "\\int_0^x",
-    "\\sum_{n=0}^{", "\\boxed{", "\\begin{cases}", "\\end{cases}", "\\begin{pmatrix}", "\\\\", "e^{", "\\pm", "[[Final Answer]]:", " or ",
-    "\\text{", "**", "9**9**9", "\\cdot", "dx", "∑", "√", "⁻", "\x00", "\u202e", "'''", "\\binom", "!", "10^{10}", "\\operatorname{", "where",
-]  # fmt: skip
+    *"xyzCeidA0123456789+-*/^(){}[]|=,;'!_&. $\n\\",
+    "\\frac",
+    "\\dfrac{",
+    "\\sqrt[",
+    "\\left(",
+    "\\right)",
+    "\\sin",
+    "\\ln|",
+    "\\int_0^x",
+    "\\sum_{n=0}^{",
+    "\\boxed{",
+    "\\begin{cases}",
+    "\\end{cases}",
+    "\\begin{pmatrix}",
+    "\\\\",
+    "e^{",
+    "\\pm",
+    "[[Final Answer]]:",
+    " or ",
+    "\\text{",
+    "**",
+    "9**9**9",
+    "\\cdot",
+    "dx",
+    "∑",
+    "√",
+    "⁻",
+    "\x00",
+    "\u202e",
+    "'''",
+    "\\binom",
+    "!",
+    "10^{10}",
+    "\\operatorname{",
+    "where",
+]
 
 
 def grade_all(pairs: list[Pair]) -> dict[str, Any]:
@@ -61,7 +96,14 @@ def math_verify_all(pairs: list[Pair]) -> dict[str, Any]:
             again = time.perf_counter()
             process = _start()
             starting += time.perf_counter() - again
-        grades.append(Grade("correct" if accepted else "incorrect", "math-verify", None, time.perf_counter() - begun))
+        grades.append(
+            Grade(
+                "correct" if accepted else "incorrect",
+                "math-verify",
+                None,
+                time.perf_counter() - begun,
+            )
+        )
     seconds = time.perf_counter() - start - starting
     process.kill()
     process.wait()
@@ -69,7 +111,12 @@ def math_verify_all(pairs: list[Pair]) -> dict[str, Any]:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    process = subprocess.Popen([sys.executable, __file__, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, __file__, "--serve"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
     assert process.stdout is not None
     process.stdout.readline()
     return process
@@ -107,7 +154,9 @@ def serve() -> None:
 
 
 def fuzz(count: int, seed: int = 1) -> dict[str, Any]:
-    """Random inputs through extractor, parser and statement reader: how many raise anything but ParseError, and the slowest."""
+    """Random inputs through extractor, parser and statement reader: how many raise anything but
+    ParseError, and the slowest.
+    """
     rng = random.Random(seed)
     crashes: list[str] = []
     slowest = 0.0
@@ -124,13 +173,25 @@ def fuzz(count: int, seed: int = 1) -> dict[str, Any]:
         except Exception as error:  # counting these is the purpose
             crashes.append(f"{type(error).__name__}: {text!r}")
         slowest = max(slowest, time.perf_counter() - begun)
-    return {"inputs": count, "crashes": len(crashes), "examples": crashes[:3], "slowest_s": round(slowest, 4)}
+    return {
+        "inputs": count,
+        "crashes": len(crashes),
+        "examples": crashes[:3],
+        "slowest_s": round(slowest, 4),
+    }
 
 
 def main() -> None:
     """Runs the comparison and prints it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", nargs="?", type=Path, default=Path(__file__).parents[1] / "tests/answers/data/pairs.jsonl")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "pairs",
+        nargs="?",
+        type=Path,
+        default=Path(__file__).parents[1] / "tests/answers/data/pairs.jsonl",
+    )
     parser.add_argument("--math-verify-pairs", type=int, default=200)
     parser.add_argument("--fuzz", type=int, default=0)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
@@ -151,7 +212,9 @@ def main() -> None:
     result: dict[str, Any] = {name: ours[name] for name in COMPARED}
     result["pairs"] = len(pairs)
     result["math_verify"] = {name: theirs[name] for name in COMPARED} | {"pairs": len(sample)}
-    result["times_math_verify"] = round(ours["checks_per_s_core"] / max(theirs["checks_per_s_core"], 1e-9), 1)
+    result["times_math_verify"] = round(
+        ours["checks_per_s_core"] / max(theirs["checks_per_s_core"], 1e-9), 1
+    )
     if args.fuzz:
         result["fuzz"] = fuzz(args.fuzz)
     print(json.dumps(result))

@@ -22,19 +22,34 @@ def register(app: typer.Typer) -> None:
 
 
 def grade_command(
-    file: Path = typer.Argument(..., help="JSON lines: id, question, reference, candidate, and optionally ode, ics, func, kind, label."),
-    out: Path | None = typer.Option(None, "--out", help="Write the verdicts there instead of to stdout."),
-    workers: int = typer.Option(0, "--workers", min=0, help="Worker processes; 0 takes one for each CPU."),
-    time_limit: float = typer.Option(2.0, "--time-limit", min=0.05, help="Seconds for one answer; longer is undecided."),
+    file: Path = typer.Argument(
+        ...,
+        help="JSON lines: id, question, reference, candidate; maybe ode, ics, func, kind, label.",
+    ),
+    out: Path | None = typer.Option(
+        None, "--out", help="Write the verdicts there instead of to stdout."
+    ),
+    workers: int = typer.Option(
+        0, "--workers", min=0, help="Worker processes; 0 takes one for each CPU."
+    ),
+    time_limit: float = typer.Option(
+        2.0, "--time-limit", min=0.05, help="Seconds for one answer; longer is undecided."
+    ),
     memory_mb: int = typer.Option(1024, "--memory-mb", min=64, help="Memory of a worker."),
-    cache: bool = typer.Option(True, "--cache/--no-cache", help="Grade equal answers to a problem once."),
-    as_json: bool = typer.Option(False, "--json", help="End stdout with one JSON object: the summary."),
+    cache: bool = typer.Option(
+        True, "--cache/--no-cache", help="Grade equal answers to a problem once."
+    ),
+    as_json: bool = typer.Option(
+        False, "--json", help="End stdout with one JSON object: the summary."
+    ),
 ) -> None:
-    """Grade answers: one verdict a line, and confusion counts by category where labels are given."""
+    """Grade answers: one verdict a line, and confusion counts by category if labelled."""
     pairs = read_pairs(file)
     if not pairs:
         raise UserError(f"{file} holds no answers.")
-    with GradePool(workers or None, time_limit, memory_mb, cache_size=20_000 if cache else 0) as pool:
+    with GradePool(
+        workers or None, time_limit, memory_mb, cache_size=20_000 if cache else 0
+    ) as pool:
         pool.warm_up()
         start = time.perf_counter()
         grades = pool.grade_many([(p.problem, p.candidate) for p in pairs])
@@ -55,9 +70,13 @@ def grade_command(
 def _write(pairs: Sequence[Pair], grades: Sequence[Grade], stream: TextIO) -> None:
     for pair, grade in zip(pairs, grades, strict=True):
         record: dict[str, Any] = {
-            "id": pair.id, "verdict": grade.verdict, "method": grade.method, "answer": grade.answer, "detail": grade.detail,
+            "id": pair.id,
+            "verdict": grade.verdict,
+            "method": grade.method,
+            "answer": grade.answer,
+            "detail": grade.detail,
             "seconds": round(grade.seconds, 5),
-        }  # fmt: skip
+        }
         if pair.label is not None:
             record["label"] = pair.label
         stream.write(json.dumps(record) + "\n")
@@ -68,11 +87,21 @@ def _show(summary: dict[str, Any], console: Console) -> None:
     if summary["labelled"]:
         table = Table("category", "right", "false accepts", "false rejects")
         for name, row in summary["categories"].items():
-            table.add_row(name, *(str(row[k]) if row[k] else "-" for k in ("right", "false_accepts", "false_rejects")))
+            table.add_row(
+                name,
+                *(
+                    str(row[k]) if row[k] else "-"
+                    for k in ("right", "false_accepts", "false_rejects")
+                ),
+            )
         console.print(table)
         console.print(
-            f"{summary['labelled']} labelled answers: accuracy {summary['accuracy']:.4f}, {summary['false_accepts']} false accepts, "
+            f"{summary['labelled']} labelled answers: accuracy {summary['accuracy']:.4f}, "
+            f"{summary['false_accepts']} false accepts, "
             f"{summary['false_rejects']} false rejects"
         )
     verdicts = ", ".join(f"{count} {name}" for name, count in summary["verdicts"].items())
-    console.print(f"{summary['answers']} answers: {verdicts}; {summary['checks_per_s_core']} a second and core, 99 % within {summary['p99_s']} s")
+    console.print(
+        f"{summary['answers']} answers: {verdicts}; "
+        f"{summary['checks_per_s_core']} a second and core, 99 % within {summary['p99_s']} s"
+    )

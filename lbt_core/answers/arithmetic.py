@@ -1,6 +1,7 @@
 """Number backends: complex doubles (numpy) and many digits (mpmath), over vectors of sample points.
 
-Both work on arrays with one entry a sample point; entries that overflow or have no value become nan or inf and are dropped
+Both work on arrays with one entry a sample point; entries that overflow or have no value become nan
+or inf and are dropped
 by the caller.
 """
 
@@ -17,7 +18,7 @@ MP_DIGITS = 40
 
 
 class Backend:
-    """Elementwise numbers and functions. ``exact`` tells doubles (False) from many digits (True)."""
+    """Elementwise numbers and functions. ``exact`` is False for doubles, True for many digits."""
 
     exact = False
 
@@ -37,7 +38,9 @@ class Backend:
         return np.asarray(values, dtype=complex)
 
     def call(self, name: str, *args: Array) -> Array:
-        """An elementary or special function at every entry; raises KeyError for one that it does not have."""
+        """An elementary or special function at every entry; raises KeyError for one that it does
+        not have.
+        """
         direct = _NUMPY.get(name)
         if direct is not None:
             return direct(*args)
@@ -108,7 +111,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def _mp() -> Any:
-    import mpmath  # noqa: PLC0415 - only where doubles do not settle it
+    import mpmath  # noqa: PLC0415 - heavy import, only where used
 
     mpmath.mp.dps = MP_DIGITS
     return mpmath.mp
@@ -134,15 +137,51 @@ def _variadic(at: Callable[..., Any]) -> Callable[..., Any]:
 def _mp_function(name: str) -> Callable[..., Any]:
     mp = _mp()
     table: dict[str, Any] = {
-        "exp": mp.exp, "ln": mp.log, "sqrt": mp.sqrt, "sin": mp.sin, "cos": mp.cos, "tan": mp.tan, "sinh": mp.sinh, "cosh": mp.cosh,
-        "tanh": mp.tanh, "asin": mp.asin, "acos": mp.acos, "atan": mp.atan, "asinh": mp.asinh, "acosh": mp.acosh, "atanh": mp.atanh,
-        "acot": mp.acot, "asec": mp.asec, "acsc": mp.acsc, "acoth": mp.acoth, "asech": mp.asech, "acsch": mp.acsch,
-        "erf": mp.erf, "erfc": mp.erfc, "erfi": mp.erfi, "gamma": mp.gamma, "factorial": lambda z: mp.gamma(z + 1), "Si": mp.si,
-        "Ci": mp.ci, "Ei": mp.ei, "li": mp.li, "LambertW": mp.lambertw, "Shi": mp.shi, "Chi": mp.chi, "erfinv": mp.erfinv,
-        "besselj": mp.besselj, "bessely": mp.bessely, "besseli": mp.besseli, "besselk": mp.besselk,
-        "airyai": mp.airyai, "airybi": mp.airybi, "conjugate": mp.conj, "arg": mp.arg,
-        "airyaiprime": lambda z: mp.airyai(z, derivative=1), "airybiprime": lambda z: mp.airybi(z, derivative=1),
-    }  # fmt: skip
+        "exp": mp.exp,
+        "ln": mp.log,
+        "sqrt": mp.sqrt,
+        "sin": mp.sin,
+        "cos": mp.cos,
+        "tan": mp.tan,
+        "sinh": mp.sinh,
+        "cosh": mp.cosh,
+        "tanh": mp.tanh,
+        "asin": mp.asin,
+        "acos": mp.acos,
+        "atan": mp.atan,
+        "asinh": mp.asinh,
+        "acosh": mp.acosh,
+        "atanh": mp.atanh,
+        "acot": mp.acot,
+        "asec": mp.asec,
+        "acsc": mp.acsc,
+        "acoth": mp.acoth,
+        "asech": mp.asech,
+        "acsch": mp.acsch,
+        "erf": mp.erf,
+        "erfc": mp.erfc,
+        "erfi": mp.erfi,
+        "gamma": mp.gamma,
+        "factorial": lambda z: mp.gamma(z + 1),
+        "Si": mp.si,
+        "Ci": mp.ci,
+        "Ei": mp.ei,
+        "li": mp.li,
+        "LambertW": mp.lambertw,
+        "Shi": mp.shi,
+        "Chi": mp.chi,
+        "erfinv": mp.erfinv,
+        "besselj": mp.besselj,
+        "bessely": mp.bessely,
+        "besseli": mp.besseli,
+        "besselk": mp.besselk,
+        "airyai": mp.airyai,
+        "airybi": mp.airybi,
+        "conjugate": mp.conj,
+        "arg": mp.arg,
+        "airyaiprime": lambda z: mp.airyai(z, derivative=1),
+        "airybiprime": lambda z: mp.airybi(z, derivative=1),
+    }
     function = table[name]
     if name == "factorial":
         return lambda z: function(z) if abs(z) < 1e4 else mp.mpc("inf")
@@ -159,12 +198,31 @@ def _factorial(z: Array) -> Array:
 
 
 _NUMPY: dict[str, Callable[..., Any]] = {
-    "exp": np.exp, "ln": np.log, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh,
-    "tanh": np.tanh, "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "asinh": np.arcsinh, "acosh": np.arccosh,
-    "atanh": np.arctanh, "acot": lambda z: np.arctan(1 / z), "asec": lambda z: np.arccos(1 / z), "acsc": lambda z: np.arcsin(1 / z),
-    "acoth": lambda z: np.arctanh(1 / z), "asech": lambda z: np.arccosh(1 / z), "acsch": lambda z: np.arcsinh(1 / z),
-    "conjugate": np.conj, "arg": lambda z: np.angle(z) + 0j, "factorial": _factorial,
-}  # fmt: skip
+    "exp": np.exp,
+    "ln": np.log,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+    "acot": lambda z: np.arctan(1 / z),
+    "asec": lambda z: np.arccos(1 / z),
+    "acsc": lambda z: np.arcsin(1 / z),
+    "acoth": lambda z: np.arctanh(1 / z),
+    "asech": lambda z: np.arccosh(1 / z),
+    "acsch": lambda z: np.arcsinh(1 / z),
+    "conjugate": np.conj,
+    "arg": lambda z: np.angle(z) + 0j,
+    "factorial": _factorial,
+}
 
 DOUBLES = Backend()
 DIGITS = ManyDigits()

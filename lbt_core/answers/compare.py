@@ -1,4 +1,6 @@
-"""Without an equation: is the answer the same as the reference? Values, functions, families, sets, vectors, equations, words."""
+"""Without an equation: is the answer the same as the reference? Values, functions, families, sets,
+vectors, equations, words.
+"""
 
 import re
 from collections import Counter
@@ -30,30 +32,27 @@ from lbt_core.answers.statements import (
     resolve,
 )
 from lbt_core.answers.units import split_unit
+from lbt_core.answers.vocabulary import DECISIVE, FILLERS
 from lbt_core.rows import Problem
 
 Outcome = tuple[str, str, str]
 
-_PRIMED = re.compile(r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w+\}?)?)\s*(?:'+|\^\{?\\prime)|\\d+ot\{\s*([A-Za-z])\s*\}")
+_PRIMED = re.compile(
+    r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w+\}?)?)\s*(?:'+|\^\{?\\prime)|\\d+ot\{\s*([A-Za-z])\s*\}"
+)
 _LEIBNIZ = re.compile(
     r"(?:d|\\partial)\s*(?:\^\{?\d\}?)?\s*([A-Za-z])\s*(?:\([^)]*\))?\s*\}?\s*(?:/|\{)\s*(?:d|\\partial)\s*([A-Za-z])"
 )
 _PARTIAL = re.compile(r"\b([uvwyz])_\{?([xyzt]{1,2})\}?")
 _CONSTANT = re.compile(r"(?:[CcKk](?:_\w+)?|[ABDE])$")
 _NUMERIC_TOLERANCE = 0.01
-_DECISIVE = frozenset(
-    "not no yes none never stable unstable asymptotically semistable saddle node center centre spiral source sink focus degenerate "
-    "linear nonlinear homogeneous nonhomogeneous autonomous ordinary regular singular exact separable periodic bounded unbounded "
-    "converges diverges convergent divergent true false overdamped underdamped critically undamped even odd neither both".split()
-)
-_FILLERS = frozenset(
-    "the a an is are it this that of to and so therefore thus we have get answer yes, equation solution".split()
-)
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What comparing needs to know: the names, whether rounding is allowed, and whether intervals are asked for."""
+    """What comparing needs to know: the names, whether rounding is allowed, and whether intervals
+    are asked for.
+    """
 
     names: Names
     numeric: bool
@@ -61,7 +60,9 @@ class _Case:
 
 
 def by_reference(problem: Problem, answer: str) -> Outcome:
-    """The verdict by comparison with the reference answer; raises ParseError where the answer cannot be read."""
+    """The verdict by comparison with the reference answer; raises ParseError where the answer
+    cannot be read.
+    """
     reference = strip_dollars(problem.answer)
     if _squeeze(reference) == _squeeze(answer):
         return "correct", "identical", ""
@@ -73,12 +74,16 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
     if wanted is None or not wanted.statements:
         return _by_words(reference, answer)
     names = names_of(problem.question, [s.node for s in wanted.statements], context)
-    interval = re.search(r"interval|converge|domain|for (?:what|which) (?:values|\$)", problem.question, re.I)
+    interval = re.search(
+        r"interval|converge|domain|for (?:what|which) (?:values|\$)", problem.question, re.I
+    )
     case = _Case(names, problem.kind == "numeric", interval is not None)
     quantity = _by_quantity(reference, answer, context, case)
     if quantity is not None:
         return quantity
-    if len(re.findall(r"[A-Za-z]{3,}", re.sub(r"\\[A-Za-z]+", "", reference))) > 2 and _tokens(reference) == _tokens(answer):
+    if len(re.findall(r"[A-Za-z]{3,}", re.sub(r"\\[A-Za-z]+", "", reference))) > 2 and _tokens(
+        reference
+    ) == _tokens(answer):
         return "correct", "words", ""
     given = resolve_values(read_answer(answer, context))
     if given.hedged:
@@ -101,7 +106,9 @@ def _squeeze(text: str) -> str:
 
 
 def context_of(*texts: str) -> Context:
-    """Names of unknown functions that occur with derivatives, out of question, reference and answer."""
+    """Names of unknown functions that occur with derivatives, out of question, reference and
+    answer.
+    """
     unknowns: dict[str, None] = {}
     variables: dict[str, None] = {}
     for text in texts:
@@ -119,7 +126,9 @@ def context_of(*texts: str) -> Context:
 
 
 def names_of(question: str, nodes: Sequence[Node], context: Context) -> Names:
-    """Which symbols of the reference are variables and which are arbitrary constants (constant-like and not in the question)."""
+    """Which symbols of the reference are variables and which are arbitrary constants (constant-like
+    and not in the question).
+    """
     every = set().union(*(symbols(n) for n in nodes)) if nodes else set()
     in_question = {t.val for run in token_runs(question) for t in run if t.kind == "s"}
     constants = {n for n in every if _CONSTANT.match(n) and n not in in_question}
@@ -127,7 +136,9 @@ def names_of(question: str, nodes: Sequence[Node], context: Context) -> Names:
 
 
 def resolve_values(answer: Answer) -> Answer:
-    """Definitions substituted only where another statement uses them: ``A = 1, B = 2`` stays two values."""
+    """Definitions substituted only where another statement uses them: ``A = 1, B = 2`` stays two
+    values.
+    """
     used: set[str] = set()
     for statement in answer.statements:
         sides = relation_sides(statement.node)
@@ -164,7 +175,8 @@ def _assignments(statements: Sequence[Statement]) -> dict[str, Node] | None:
         sides = relation_sides(statement.node)
         if sides is None:
             return None
-        names, values = components(sides[0]) or (sides[0],), (sides[-1],)
+        names = components(sides[0]) or (sides[0],)
+        values: tuple[Node, ...] = (sides[-1],)
         if len(names) > 1:
             values = components(sides[-1]) or ()
         if len(names) != len(values) or any(n.op != "sym" or n.val in out for n in names):
@@ -188,7 +200,9 @@ def _same_assignments(wanted: dict[str, Node], given: Answer, case: _Case) -> bo
 
 
 def _values(statements: Sequence[Statement]) -> list[Node]:
-    """Everything that a list, set or choice of values holds, each as often as its multiplicity says."""
+    """Everything that a list, set or choice of values holds, each as often as its multiplicity
+    says.
+    """
     out: list[Node] = []
     for statement in statements:
         node = statement.node
@@ -224,7 +238,9 @@ def _same_multiset(left: list[Node], right: list[Node], case: _Case) -> bool:
 
 
 def same(wanted: Node, given: Node, case: _Case) -> bool:
-    """Whether two statements assert the same: equations up to a factor, values as numbers or functions."""
+    """Whether two statements assert the same: equations up to a factor, values as numbers or
+    functions.
+    """
     wanted, given = _as_interval(wanted), _as_interval(given)
     left, right = relation_sides(wanted), relation_sides(given)
     if left is None and wanted.op == "rel":
@@ -264,10 +280,16 @@ def _as_interval(node: Node) -> Node:
     if not all(op in ("<", "<=") for op in ops):
         return node
     if len(sides) == 3 and sides[1].op == "sym":
-        return Node("tuple", (sides[0], sides[2]), ("(" if ops[0] == "<" else "[") + (")" if ops[1] == "<" else "]"))
+        return Node(
+            "tuple",
+            (sides[0], sides[2]),
+            ("(" if ops[0] == "<" else "[") + (")" if ops[1] == "<" else "]"),
+        )
     infinite = Node("const", (), "inf")
     if len(sides) == 2 and sides[0].op == "sym":
-        return Node("tuple", (Node("neg", (infinite,)), sides[1]), "(" + (")" if ops[0] == "<" else "]"))
+        return Node(
+            "tuple", (Node("neg", (infinite,)), sides[1]), "(" + (")" if ops[0] == "<" else "]")
+        )
     if len(sides) == 2 and sides[1].op == "sym":
         return Node("tuple", (sides[0], infinite), ("(" if ops[0] == "<" else "[") + ")")
     return node
@@ -318,7 +340,9 @@ def _name_derivative(node: Node) -> Node | None:
 
 
 def same_value(wanted: Node, given: Node, case: _Case) -> bool:
-    """Whether two values are the same: numbers, functions, families, vectors, matrices, tuples, intervals."""
+    """Whether two values are the same: numbers, functions, families, vectors, matrices, tuples,
+    intervals.
+    """
     parts, others = components(wanted), components(given)
     if (parts is None) != (others is None):
         return False
@@ -399,7 +423,9 @@ def _by_words(reference: str, answer: str) -> Outcome:
     wanted, given = _content(reference), _content(answer)
     if wanted and all(w.isalpha() for w in wanted):
         extra = set(given) - set(wanted)
-        same_words = set(wanted) <= set(given) and not extra & _DECISIVE and not HEDGES & set(_tokens(answer))
+        same_words = (
+            set(wanted) <= set(given) and not extra & DECISIVE and not HEDGES & set(_tokens(answer))
+        )
         return _verdict(same_words, "words")
     return _verdict(bool(wanted) and wanted == given, "words")
 
@@ -414,4 +440,4 @@ def _content(text: str) -> Counter[str]:
 def _tokens(text: str) -> list[str]:
     text = re.sub(r"\\(?:text|mathrm|emph|textbf|mbox)\s*\{([^{}]*)\}", r" \1 ", text[:4000])
     words = re.findall(r"[a-z]+|\d+|[-+=^*/<>]", text.lower())
-    return [w for w in words if w not in _FILLERS]
+    return [w for w in words if w not in FILLERS]

@@ -1,4 +1,6 @@
-"""A problem's differential equations, compiled once: residuals, orders, conditions and which names are parameters."""
+"""A problem's differential equations, compiled once: residuals, orders, conditions and which names
+are parameters.
+"""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +15,9 @@ _FUNC = re.compile(r"\s*([A-Za-z]+(?:_\w+)?\d*)\s*\(\s*([A-Za-z]+(?:_\w+)?)\s*\)
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One condition: the derivative of ``order`` of each unknown at ``at`` is the matching entry of ``values``."""
+    """One condition: the derivative of ``order`` of each unknown at ``at`` is the matching entry of
+    ``values``.
+    """
 
     order: int
     at: Node
@@ -24,8 +28,10 @@ class Given:
 class Equations:
     """Residuals that vanish on solutions.
 
-    In them the k-th derivative of the unknown y is the symbol ``y@k``. ``orders`` are the highest derivatives, in the order of
-    ``unknowns``; ``parameters`` are all other names; ``terms`` are the summands of each residual, which give its scale.
+    In them the k-th derivative of the unknown y is the symbol ``y@k``. ``orders`` are the highest
+    derivatives, in the order of
+    ``unknowns``; ``parameters`` are all other names; ``terms`` are the summands of each residual,
+    which give its scale.
     """
 
     unknowns: tuple[str, ...]
@@ -66,7 +72,9 @@ def _plain_name(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def compile_equations(ode: str, ics: tuple[tuple[int, str, str], ...], func: str) -> Equations:
-    """Equations from the fields of a problem (sympy syntax); raises ParseError where they cannot be read."""
+    """Equations from the fields of a problem (sympy syntax); raises ParseError where they cannot be
+    read.
+    """
     unknowns, variable = functions_of(func)
     parsed = parse_sympy(ode, unknowns, (variable,))
     relations = list(parsed.args) if parsed.op in ("tuple", "set", "vec") else [parsed]
@@ -92,9 +100,14 @@ def compile_equations(ode: str, ics: tuple[tuple[int, str, str], ...], func: str
         used |= symbols(given.at).union(*(symbols(v) for v in given.values))
     parameters = {n for n in used if "@" not in n} - set(unknowns) - {variable}
     return Equations(
-        unknowns, variable, named, tuple(tuple(summands(r)) for r in named), tuple(orders[u] for u in unknowns), conditions,
+        unknowns,
+        variable,
+        named,
+        tuple(tuple(summands(r)) for r in named),
+        tuple(orders[u] for u in unknowns),
+        conditions,
         frozenset(parameters),
-    )  # fmt: skip
+    )
 
 
 def _name_derivative(node: Node) -> Node | None:

@@ -14,10 +14,14 @@ class ParseError(Exception):
 class Node(NamedTuple):
     """One node: ``op`` names it, ``args`` are its children, ``val`` its payload.
 
-    Leaves: ``num`` (Fraction), ``sym`` (name), ``const`` (pi, e, i, inf). Arithmetic: ``add``, ``mul``, ``div``, ``pow``, ``neg``.
-    ``fn`` (name), ``deriv`` (unknown, ((variable, order), …)), ``at`` (unknown, order; the point is the child), ``pm`` (+1 or -1),
-    ``rel`` (operator), ``vec`` (components), ``tuple``, ``set``, ``interval`` (brackets), ``cases`` (value, condition, …),
-    ``int`` (variable; integrand, lower, upper), ``sum`` (variable; term, lower, upper), ``differential`` (name).
+    Leaves: ``num`` (Fraction), ``sym`` (name), ``const`` (pi, e, i, inf). Arithmetic: ``add``,
+    ``mul``, ``div``, ``pow``, ``neg``.
+    ``fn`` (name), ``deriv`` (unknown, ((variable, order), …)), ``at`` (unknown, order; the point is
+    the child), ``pm`` (+1 or -1),
+    ``rel`` (operator), ``vec`` (components), ``tuple``, ``set``, ``interval`` (brackets), ``cases``
+    (value, condition, …),
+    ``int`` (variable; integrand, lower, upper), ``sum`` (variable; term, lower, upper),
+    ``differential`` (name).
     """
 
     op: str
@@ -27,7 +31,7 @@ class Node(NamedTuple):
 
 ZERO = Node("num", (), Fraction(0))
 ONE = Node("num", (), Fraction(1))
-I = Node("const", (), "i")  # noqa: E741 - the imaginary unit's own name
+I = Node("const", (), "i")  # noqa: E741 - the name of the imaginary unit
 
 
 def num(value: int | Fraction) -> Node:
@@ -56,7 +60,9 @@ def sub(a: Node, b: Node) -> Node:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """All nodes, parents first; raises ParseError beyond MAX_NODES (shared subtrees count every time)."""
+    """All nodes, parents first; raises ParseError beyond MAX_NODES (shared subtrees count every
+    time).
+    """
     stack, seen = [node], 0
     while stack:
         top = stack.pop()
@@ -114,7 +120,8 @@ def substitute(node: Node, values: Mapping[str, Node]) -> Node:
 def components(node: Node) -> tuple[Node, ...] | None:
     """A vector-valued expression as its components, or None where it is scalar.
 
-    Sums, negation and products with one vector factor are distributed; raises ParseError where sizes differ.
+    Sums, negation and products with one vector factor are distributed; raises ParseError where
+    sizes differ.
     """
     if node.op in ("vec", "tuple"):
         return node.args
@@ -147,7 +154,9 @@ def _combine(node: Node, parts: list[tuple[Node, ...] | None]) -> tuple[Node, ..
 
 
 def signs(node: Node) -> list[Node]:
-    """The expression for each choice of its plus-minus sign (all of them tied together), one entry if it has none."""
+    """The expression for each choice of its plus-minus sign (all of them tied together), one entry
+    if it has none.
+    """
     if not has_op(node, "pm"):
         return [node]
 
@@ -164,7 +173,9 @@ def signs(node: Node) -> list[Node]:
 
 
 def differentiate(node: Node, variable: str, unknowns: Sequence[str]) -> Node:
-    """The derivative of sums, products and powers of the variable and of unknowns; raises ParseError for anything else."""
+    """The derivative of sums, products and powers of the variable and of unknowns; raises
+    ParseError for anything else.
+    """
     op = node.op
     if op in ("num", "const"):
         return ZERO

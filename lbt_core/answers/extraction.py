@@ -23,8 +23,10 @@ _SENTENCE_END = re.compile(r"[.!?]\s+(?=[A-Z\\$])")
 
 @dataclass(frozen=True, slots=True)
 class Extraction:
-    """``answer``: the final answer without the dollars around it, None where there is none; ``reason`` says where it was found or
-    why it is missing. ``reasoning``: the text before the final-answer block, without the opening fence and trailing whitespace.
+    """``answer``: the final answer without the dollars around it, None where there is none;
+    ``reason`` says where it was found or
+    why it is missing. ``reasoning``: the text before the final-answer block, without the opening
+    fence and trailing whitespace.
     """
 
     answer: str | None
@@ -35,8 +37,10 @@ class Extraction:
 def extract(text: str) -> Extraction:
     """The final answer of a rationale or of a bare answer text.
 
-    In this order: the last ``[[Final Answer]]:`` block, the last ``\\boxed{}``, the last line with mathematics. An echoed
-    template, an empty block, different final answers and a cut-off one give ``answer=None`` with the reason.
+    In this order: the last ``[[Final Answer]]:`` block, the last ``\\boxed{}``, the last line with
+    mathematics. An echoed
+    template, an empty block, different final answers and a cut-off one give ``answer=None`` with
+    the reason.
     """
     if len(text) > MAX_TEXT:
         text, cut = text[-MAX_TEXT:], True
@@ -95,7 +99,7 @@ def _from_blocks(text: str, headers: list[re.Match[str]]) -> Extraction:
 
 
 def _block(content: str) -> str:
-    """A block's content: up to the closing fence or the first blank line after something was said."""
+    """A block's content: up to the closing fence or the first blank line after some content."""
     content = content.strip()
     content = (
         _FENCE.split(content, maxsplit=1)[0]
@@ -111,14 +115,24 @@ def _block(content: str) -> str:
             break
     head = head.strip().strip("*").strip()
     first, _, rest = head.partition("\n")
-    wrapped = first.startswith("$") and first.rstrip(" .").endswith("$") and first.count("$") % 2 == 0
-    if wrapped and first.strip("$ .") and rest[:1].isalpha() and "=" not in rest and "$" not in rest:
+    wrapped = (
+        first.startswith("$") and first.rstrip(" .").endswith("$") and first.count("$") % 2 == 0
+    )
+    if (
+        wrapped
+        and first.strip("$ .")
+        and rest[:1].isalpha()
+        and "=" not in rest
+        and "$" not in rest
+    ):
         return first  # prose after the answer
     return head
 
 
 def _last_boxed(text: str) -> tuple[str | None, str] | None:
-    r"""The content of the last ``\boxed{}``; None where there is none. Boxes joined by "or" or "and" are taken together."""
+    r"""The content of the last ``\boxed{}``; None where there is none. Boxes joined by "or" or
+    "and" are taken together.
+    """
     spans: list[tuple[int, int, str]] = []
     for match in re.finditer(r"\\(?:boxed|fbox)\s*\{", text):
         if spans and match.start() < spans[-1][1]:
@@ -154,7 +168,9 @@ def _last_boxed(text: str) -> tuple[str | None, str] | None:
 
 
 def _last_mathematics(text: str) -> str | None:
-    """The last line or sentence with mathematics in it, as text; None where there is nothing to read."""
+    """The last line or sentence with mathematics in it, as text; None where there is nothing to
+    read.
+    """
     text = text.strip()
     if not text.strip("$ \n'\"`."):
         return None

@@ -27,12 +27,19 @@ def _square(ev: Evaluator, a: Series) -> Series:
 
 
 def _ratio(which: str) -> Rule:
-    """tan, sec and the like as quotients of a sine-cosine pair: numerator over denominator, s, c or 1."""
+    """tan, sec and the like as quotients of a sine-cosine pair: numerator over denominator, s, c or
+    1.
+    """
     names, sign, top, bottom = {
-        "tan": (("sin", "cos"), -1, "s", "c"), "cot": (("sin", "cos"), -1, "c", "s"), "sec": (("sin", "cos"), -1, "1", "c"),
-        "csc": (("sin", "cos"), -1, "1", "s"), "tanh": (("sinh", "cosh"), 1, "s", "c"), "coth": (("sinh", "cosh"), 1, "c", "s"),
-        "sech": (("sinh", "cosh"), 1, "1", "c"), "csch": (("sinh", "cosh"), 1, "1", "s"),
-    }[which]  # fmt: skip
+        "tan": (("sin", "cos"), -1, "s", "c"),
+        "cot": (("sin", "cos"), -1, "c", "s"),
+        "sec": (("sin", "cos"), -1, "1", "c"),
+        "csc": (("sin", "cos"), -1, "1", "s"),
+        "tanh": (("sinh", "cosh"), 1, "s", "c"),
+        "coth": (("sinh", "cosh"), 1, "c", "s"),
+        "sech": (("sinh", "cosh"), 1, "1", "c"),
+        "csch": (("sinh", "cosh"), 1, "1", "s"),
+    }[which]
 
     def rule(ev: Evaluator, g: Series) -> Series:
         s, c = ev.pair(g, names, sign)
@@ -148,7 +155,9 @@ def _airy(name: str) -> Rule:
 
 
 def _real_sign(ev: Evaluator, g: Series) -> Any:
-    """Sign of real values; nan where the value is not real, since there the function has no meaning here."""
+    """Sign of real values; nan where the value is not real, since there the function has no meaning
+    here.
+    """
     head = np.atleast_1d(g[0])
     out = [
         float("nan")

@@ -1,10 +1,13 @@
-"""One verdict for one answer: extract, parse, then substitute into the equations or compare with the reference."""
+"""One verdict for one answer: extract, parse, then substitute into the equations or compare with
+the reference.
+"""
 
 import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 from lbt_core.answers.compare import by_reference
 from lbt_core.answers.equations import Equations, compile_equations
@@ -30,7 +33,8 @@ from lbt_core.rows import Problem
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """``verdict``: correct, incorrect, undecided or unparsable. ``method``: how it was reached. ``answer``: the extracted text.
+    """``verdict``: correct, incorrect, undecided or unparsable. ``method``: how it was reached.
+    ``answer``: the extracted text.
 
     ``seconds`` is the time it took, ``detail`` a residual or the reason.
     """
@@ -48,7 +52,8 @@ Outcome = tuple[str, str, str]  # verdict, method, detail
 def grade(problem: Problem, text: str) -> Grade:
     """Grades a rationale or bare answer text against a problem, in this process.
 
-    Never raises on any text. It has no time limit of its own: text from models goes through ``GradePool``.
+    Never raises on any text. It has no time limit of its own: text from models goes through
+    ``GradePool``.
     """
     start = time.perf_counter()
     found = grade_extraction(problem, extract(text))
@@ -78,7 +83,8 @@ def grade_extraction(problem: Problem, extraction: Extraction) -> Grade:
 def prove(problem: Problem) -> Grade:
     """Checks a problem's own reference answer by substitution alone.
 
-    ``undecided`` where the problem has no equation or the reference cannot be substituted; ``incorrect`` with the residual in
+    ``undecided`` where the problem has no equation or the reference cannot be substituted;
+    ``incorrect`` with the residual in
     ``detail`` where it does not solve the equation or its conditions.
     """
     start = time.perf_counter()
@@ -113,7 +119,9 @@ def judge_answer(problem: Problem, answer: str) -> Outcome:
 
 @lru_cache(maxsize=4096)
 def _from_question(question: str, reference: str, kind: str) -> tuple[Problem, Equations] | None:
-    """The equation read out of the question, where the printed answer is proven to solve it and nothing else is asked."""
+    """The equation read out of the question, where the printed answer is proven to solve it and
+    nothing else is asked.
+    """
     if kind == "numeric":
         return None
     found = read_ode(question, reference)
@@ -172,7 +180,9 @@ def _euler(read: Answer) -> Answer | None:
 
 
 def _without_notes(read: Answer, equations: Equations) -> Answer:
-    """Statements that only remark something dropped: values at a point (``y_0 = y(0)``), counts of constants."""
+    """Statements that only remark something dropped: values at a point (``y_0 = y(0)``), counts of
+    constants.
+    """
     kept: list[Statement] = []
     at_point = False
     for statement in read.statements:
@@ -182,7 +192,11 @@ def _without_notes(read: Answer, equations: Equations) -> Answer:
             continue
         if at_point and kept and node.op == "num":
             continue
-        if node.op == "sym" and any(node.val in symbols(s.node) for s in read.statements if s is not statement and s.node.op != "sym"):
+        if node.op == "sym" and any(
+            node.val in symbols(s.node)
+            for s in read.statements
+            if s is not statement and s.node.op != "sym"
+        ):
             continue  # "k_1, k_2 real"
         if node.op == "num" and any(w.startswith("constant") for w in statement.units):
             continue
@@ -216,22 +230,37 @@ def _attempt(
 
 
 def _has_steps(equations: Equations, read: Answer) -> bool:
-    """Whether pieces must be matched: substitution sees each piece of a solution, but not how the pieces join."""
+    """Whether pieces must be matched: substitution sees each piece of a solution, but not how the
+    pieces join.
+    """
     nodes = [s.node for s in read.statements]
     return any(
-        n.op == "cases" or (n.op == "fn" and n.val in ("Heaviside", "sign")) for root in (*nodes, *equations.residuals) for n in walk(root)
+        n.op == "cases" or (n.op == "fn" and n.val in ("Heaviside", "sign"))
+        for root in (*nodes, *equations.residuals)
+        for n in walk(root)
     )
 
 
-def _as_reference(problem: Problem, equations: Equations, checks: list[tuple[str, Check]]) -> Outcome:
-    """With step functions: the solution is unique, so that it must agree with the reference on every piece."""
+def _as_reference(
+    problem: Problem, equations: Equations, checks: list[tuple[str, Check]]
+) -> Outcome:
+    """With step functions: the solution is unique, so that it must agree with the reference on
+    every piece.
+    """
     for method, check in checks:
         if check.node is None or not check.solves:
             return "incorrect", method, check.detail
     try:
-        read = resolve(_without_notes(read_answer(strip_dollars(problem.answer), equations.context), equations))
+        read = resolve(
+            _without_notes(read_answer(strip_dollars(problem.answer), equations.context), equations)
+        )
         unknown = equations.unknowns[0]
-        wanted = [c.node for s in read.statements for _, c in _checks_of(equations, s.node, unknown) if c.node is not None]
+        wanted = [
+            c.node
+            for s in read.statements
+            for _, c in _checks_of(equations, s.node, unknown)
+            if c.node is not None
+        ]
     except ParseError:
         wanted = []
     if len(wanted) != 1:
@@ -239,8 +268,15 @@ def _as_reference(problem: Problem, equations: Equations, checks: list[tuple[str
     known = frozenset({equations.variable, *equations.parameters})
     names = Names(known, frozenset(), frozenset())
     start = initial_point(equations) or 0.0
-    same = all(c.node is not None and equal_values(wanted[0], c.node, names, after=start) for _, c in checks)
-    return ("correct", "steps", "") if same else ("incorrect", "steps", "differs from the reference on a piece")
+    same = all(
+        c.node is not None and equal_values(wanted[0], c.node, names, after=start)
+        for _, c in checks
+    )
+    return (
+        ("correct", "steps", "")
+        if same
+        else ("incorrect", "steps", "differs from the reference on a piece")
+    )
 
 
 def _checks_of(
@@ -255,7 +291,9 @@ def _checks_of(
             return [("form", Check(False, detail=f"{node.op} is no solution"))]
         if unknown in symbols(node):
             return [("form", Check(False, detail="the unknown in its own value"))]
-        return [("substitution", check_explicit(equations, {unknown: s}, exact)) for s in signs(node)]
+        return [
+            ("substitution", check_explicit(equations, {unknown: s}, exact)) for s in signs(node)
+        ]
     if _names_unknown(sides[0], unknown) and not any(unknown in symbols(s) for s in sides[1:]):
         return [
             ("substitution", check_explicit(equations, {unknown: v}, exact))
@@ -263,11 +301,14 @@ def _checks_of(
             for v in signs(s)
         ]
     if len(sides) == 2 and _names_unknown(sides[1], unknown) and unknown not in symbols(sides[0]):
-        return [("substitution", check_explicit(equations, {unknown: v}, exact)) for v in signs(sides[0])]
+        return [
+            ("substitution", check_explicit(equations, {unknown: v}, exact))
+            for v in signs(sides[0])
+        ]
     if not any(unknown in symbols(s) for s in sides):
         return [("form", Check(False, detail="no statement about the unknown"))]
     out = []
-    for left, right in zip(sides, sides[1:], strict=False):
+    for left, right in pairwise(sides):
         for variant in signs(Node("rel", (left, right), ("=",))):
             out.append(("implicit", check_implicit(equations, variant.args[0], variant.args[1])))
     return out
@@ -308,7 +349,11 @@ def _verdict(
 
 def _rank(equations: Equations, check: Check) -> int:
     """The rank of a check, with many digits where doubles found fewer than the order."""
-    if check.node is None or not check.constants or check.rank >= min(equations.order, check.constants):
+    if (
+        check.node is None
+        or not check.constants
+        or check.rank >= min(equations.order, check.constants)
+    ):
         return check.rank
     return max(check.rank, exact_rank(equations, {equations.unknowns[0]: check.node}))
 
@@ -324,7 +369,9 @@ def _system(
 
 
 def _components_of(equations: Equations, read: Answer) -> dict[str, Node] | None:
-    """One expression for each unknown of a system out of assignments, vectors or bare components in order."""
+    """One expression for each unknown of a system out of assignments, vectors or bare components in
+    order.
+    """
     found: dict[str, Node] = {}
     bare: list[Node] = []
     for statement in read.statements:
@@ -353,7 +400,9 @@ def _components_of(equations: Equations, read: Answer) -> dict[str, Node] | None
 
 
 def required_rank(problem: Problem, equations: Equations) -> int:
-    """Independent constants that an answer must hold: none with conditions, else those of the reference (or the order)."""
+    """Independent constants that an answer must hold: none with conditions, else those of the
+    reference (or the order).
+    """
     return _required_rank(problem.kind, problem.answer, equations)
 
 

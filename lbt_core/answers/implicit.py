@@ -24,7 +24,9 @@ _ITERATIONS = 40
 
 
 def check_implicit(equations: Equations, left: Node, right: Node) -> Check:
-    """Checks ``left = right`` as a relation between the variable and the one unknown; raises ParseError."""
+    """Checks ``left = right`` as a relation between the variable and the one unknown; raises
+    ParseError.
+    """
     if len(equations.unknowns) != 1:
         raise ParseError("implicit solution of a system")
     curve = difference(left, right)
@@ -91,7 +93,9 @@ def _on_curve(
 
 
 def _solve(curve: Node, name: str, env: Columns, start: Array) -> tuple[Array, Array]:
-    """Newton's method for one symbol at every column; values and the mask of columns that converged."""
+    """Newton's method for one symbol at every column; values and the mask of columns that
+    converged.
+    """
     values = start + 0j
     fixed = {k: v[:1] for k, v in env.items() if k != name}
     good = np.zeros(len(values), dtype=bool)
@@ -137,7 +141,9 @@ def implicit_series(curve: Node, unknown: str, env: Columns, y: Array, order: in
 
 
 def _fits(equations: Equations, curve: Node, unknown: str, names: Sequence[str]) -> bool:
-    """Conditions on the curve itself: y(x0) lies on it, and derivatives agree there. Left-over constants make it fail."""
+    """Conditions on the curve itself: y(x0) lies on it, and derivatives agree there. Left-over
+    constants make it fail.
+    """
     if names:
         return False
     count = 4

@@ -14,7 +14,7 @@ from lbt_core.rows import Condition, Problem
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One line of a file: a problem, a candidate answer, and whether it is right (None: not said)."""
+    """One line of a file: a problem, a candidate, and whether it is right (None: not said)."""
 
     id: str
     problem: Problem
@@ -24,7 +24,8 @@ class Pair:
 
 
 def read_pairs(path: Path) -> list[Pair]:
-    """Pairs from JSON lines with ``id, question, reference, candidate, ode?, ics?, func?, kind?, label?, category?``.
+    """Pairs from JSON lines with ``id, question, reference, candidate, ode?, ics?, func?, kind?,
+    label?, category?``.
 
     Raises UserError naming the line that cannot be read.
     """
@@ -51,17 +52,25 @@ def _reason(error: Exception) -> str:
 def _pair(record: Mapping[str, Any], number: int) -> Pair:
     if not isinstance(record, dict):
         raise ValueError("expected an object")
-    conditions = tuple(Condition(int(order), str(at), str(value)) for order, at, value in record.get("ics") or [])
+    conditions = tuple(
+        Condition(int(order), str(at), str(value)) for order, at, value in record.get("ics") or []
+    )
     problem = Problem(
-        id=str(record.get("base") or record.get("id") or number), question=_text(record, "question"),
-        answer=_text(record, "reference"), kind=record.get("kind") or "other", ode=record.get("ode"), ics=conditions,
+        id=str(record.get("base") or record.get("id") or number),
+        question=_text(record, "question"),
+        answer=_text(record, "reference"),
+        kind=record.get("kind") or "other",
+        ode=record.get("ode"),
+        ics=conditions,
         func=record.get("func"),
-    )  # fmt: skip
+    )
     label = record.get("label")
     if label is not None and not isinstance(label, bool):
         raise ValueError("label must be true or false")
     category = str(record.get("category") or "")
-    return Pair(str(record.get("id") or number), problem, _text(record, "candidate"), label, category)
+    return Pair(
+        str(record.get("id") or number), problem, _text(record, "candidate"), label, category
+    )
 
 
 def _text(record: Mapping[str, Any], name: str) -> str:
@@ -71,10 +80,14 @@ def _text(record: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def summarise(pairs: Sequence[Pair], grades: Sequence[Grade], seconds: float, workers: int) -> dict[str, Any]:
-    """Accuracy, false accepts and rejects (where labels are given), speed and counts by verdict and category.
+def summarise(
+    pairs: Sequence[Pair], grades: Sequence[Grade], seconds: float, workers: int
+) -> dict[str, Any]:
+    """Accuracy, false accepts and rejects (where labels are given), speed and counts by verdict and
+    category.
 
-    ``checks_per_s_core`` divides by the workers that ran; ``p99_s`` is the 99th percentile of the time of one answer.
+    ``checks_per_s_core`` divides by the workers that ran; ``p99_s`` is the 99th percentile of the
+    time of one answer.
     """
     labelled = [(p, g) for p, g in zip(pairs, grades, strict=True) if p.label is not None]
     wrong_accepts = [p for p, g in labelled if not p.label and g.verdict == "correct"]
@@ -101,7 +114,13 @@ def by_category(labelled: Iterable[tuple[Pair, Grade]]) -> dict[str, dict[str, i
     """Confusion counts by category: right, false accepts, false rejects."""
     out: dict[str, dict[str, int]] = {}
     for pair, grade in labelled:
-        row = out.setdefault(pair.category or "none", {"right": 0, "false_accepts": 0, "false_rejects": 0})
+        row = out.setdefault(
+            pair.category or "none", {"right": 0, "false_accepts": 0, "false_rejects": 0}
+        )
         accepted = grade.verdict == "correct"
-        row["right" if accepted == pair.label else ("false_accepts" if accepted else "false_rejects")] += 1
+        row[
+            "right"
+            if accepted == pair.label
+            else ("false_accepts" if accepted else "false_rejects")
+        ] += 1
     return dict(sorted(out.items()))

@@ -18,7 +18,9 @@ _STEPS = 60
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Symbols of the reference: ``variables`` stand for themselves, ``constants`` may be renamed; ``question``: the question's."""
+    """Symbols of the reference: ``variables`` stand for themselves, ``constants`` may be renamed;
+    ``question``: the question's.
+    """
 
     variables: frozenset[str]
     constants: frozenset[str]
@@ -26,7 +28,9 @@ class Names:
 
 
 def _points(names: Sequence[str], wide: bool) -> dict[str, Series]:
-    """Sample values of variables; with ``wide`` real ones from 0 to 10, so that step functions are crossed."""
+    """Sample values of variables; with ``wide`` real ones from 0 to 10, so that step functions are
+    crossed.
+    """
     env: dict[str, Series] = {}
     for row, name in enumerate(sorted(names)):
         if wide:
@@ -48,9 +52,11 @@ def equal_values(
     b: Node,
     names: Names,
     tolerance: float = 0.0,
-    factors: tuple[float, float] = (1.0, 1.0), after: float = 0.0,
+    factors: tuple[float, float] = (1.0, 1.0),
+    after: float = 0.0,
 ) -> bool:
-    """Whether two expressions agree as functions of their symbols, or two numbers within a relative tolerance.
+    """Whether two expressions agree as functions of their symbols, or two numbers within a relative
+    tolerance.
 
     Raises ParseError where one of them has no numeric meaning.
     """
@@ -128,9 +134,11 @@ def _total(terms: Sequence[Node]) -> Node:
 
 
 def _same_curves(a: Node, b: Node, names: Names) -> bool:
-    """F(x, y, C) = 0 and G(x, y, K) = 0 have the same curves where their slopes agree at every point (dF and dG parallel).
+    """F(x, y, C) = 0 and G(x, y, K) = 0 have the same curves where their slopes agree at every
+    point (dF and dG parallel).
 
-    Only for one constant on each side that both equations are linear in, so that it drops out of the gradients.
+    Only for one constant on each side that both equations are linear in, so that it drops out of
+    the gradients.
     """
     variables = sorted((symbols(a) | symbols(b)) - names.constants - _constants_of(b, names))
     if (
@@ -165,7 +173,9 @@ def _constants_of(node: Node, names: Names) -> set[str]:
 
 
 def same_family(a: Node, b: Node, names: Names) -> bool:
-    """Whether two families of functions are the same set: each member of one is fitted by the other, both ways."""
+    """Whether two families of functions are the same set: each member of one is fitted by the
+    other, both ways.
+    """
     own, other = sorted(symbols(a) & names.constants), sorted(symbols(b) - names.variables)
     if bool(own) != bool(other) or len(other) > 8:
         return False
@@ -202,7 +212,9 @@ def _fits(
 def _newton(
     model: Node, unknown: Sequence[str], env: Mapping[str, Series], wanted: Array, rng: Any
 ) -> bool:
-    """Damped Gauss-Newton for the model's constants from one random start; whether the fit is exact."""
+    """Damped Gauss-Newton for the model's constants from one random start; whether the fit is
+    exact.
+    """
     count = len(wanted)
     values = rng.uniform(0.3, 1.5, len(unknown)) + 1j * rng.uniform(-0.4, 0.4, len(unknown))
 

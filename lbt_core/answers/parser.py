@@ -1,4 +1,6 @@
-"""Tokens to expression trees: a precedence parser with caps on depth and size. It never evaluates what it reads."""
+"""Tokens to expression trees: a precedence parser with caps on depth and size. It never evaluates
+what it reads.
+"""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from lbt_core.answers.expr import Node, ParseError, differentiate, fn, num, sym
-from lbt_core.answers.tokens import FUNCTIONS, SYMPY_ONLY, Token, tokenize
+from lbt_core.answers.tokens import Token, tokenize
+from lbt_core.answers.vocabulary import FUNCTIONS, SYMPY_ONLY
 
 MAX_DEPTH = 50
 RELATIONS = {"=", "<", ">", "<=", ">=", "!=", "~", "->", "in", "=>"}
@@ -29,9 +32,11 @@ _STEPS = {"u", "H", "U", "theta", "Theta", "sigma"}
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the problem says about names: unknown functions, their variables, and the other names that it uses.
+    """What the problem says about names: unknown functions, their variables, and the other names
+    that it uses.
 
-    ``sympy`` switches to the dialect of trusted fields, where E and I are Euler's number and the imaginary unit.
+    ``sympy`` switches to the dialect of trusted fields, where E and I are Euler's number and the
+    imaginary unit.
     """
 
     unknowns: tuple[str, ...] = ()
@@ -82,7 +87,9 @@ _END = Token("end", "")
 
 
 class Parser:
-    """Precedence parser: relation < sum < product (also by juxtaposition) < sign < power < postfix < atom."""
+    """Precedence parser: relation < sum < product (also by juxtaposition) < sign < power < postfix
+    < atom.
+    """
 
     def __init__(self, tokens: Sequence[Token], context: Context):
         self.tokens = list(tokens)
@@ -301,7 +308,7 @@ class Parser:
         return fn("abs", inner)
 
     def group(self) -> Node:
-        """Brackets: a value, a tuple, a set, or an interval (mismatched round and square brackets)."""
+        """Brackets: a value, a tuple, a set, or an interval (mismatched brackets)."""
         opener = self.next().val
         closers = {"(": (")", "]"), "[": ("]", ")", "["), "{": ("}",), "\\{": ("\\}",)}[opener]
         bars, self.bars = self.bars, 0
@@ -331,7 +338,9 @@ class Parser:
         return Node("deriv", (), (name, ((variable, order),)))
 
     def argument_of_unknown(self) -> tuple[Node, ...] | None:
-        """The bracketed argument of an unknown function; None where there is none or it is just the variable."""
+        """The bracketed argument of an unknown function; None where there is none or it is just the
+        variable.
+        """
         start = self.pos
         brace = self.is_op("{") and self.is_op("(", ahead=1)
         if not brace and not self.is_op("("):
@@ -359,7 +368,9 @@ class Parser:
         return tuple(items)
 
     def is_point(self, node: Node) -> bool:
-        """Whether an argument can be a point (x0, pi/2) rather than a factor that multiplies the unknown."""
+        """Whether an argument can be a point (x0, pi/2) rather than a factor that multiplies the
+        unknown.
+        """
         stack = [node]
         while stack:
             n = stack.pop()
@@ -425,9 +436,16 @@ class Parser:
         return fn(kind, order, self.group())
 
     def transform(self) -> bool:
-        r"""Moves past ``\{f\}`` or ``^{-1}\{F\}`` after an L: what is transformed; False where nothing of the kind stands here."""
+        r"""Moves past ``\{f\}`` or ``^{-1}\{F\}`` after an L: what is transformed; False where
+        nothing of the kind stands here.
+        """
         ahead = 0
-        if self.is_op("^") and self.is_op("{", ahead=1) and self.is_op("-", ahead=2) and self.is_op("}", ahead=4):
+        if (
+            self.is_op("^")
+            and self.is_op("{", ahead=1)
+            and self.is_op("-", ahead=2)
+            and self.is_op("}", ahead=4)
+        ):
             ahead = 5
         if not self.is_op("\\{", ahead=ahead):
             return False
@@ -443,7 +461,9 @@ class Parser:
         return False
 
     def called(self, name: str) -> Node:
-        """A symbol before a bracket: a unit step, an impulse, ``f(x) =`` on a left side, or a product."""
+        """A symbol before a bracket: a unit step, an impulse, ``f(x) =`` on a left side, or a
+        product.
+        """
         free = name not in self.context.names
         if self.skip_arguments():
             return sym(name)
@@ -463,7 +483,9 @@ class Parser:
         return sym(name)
 
     def skip_arguments(self) -> bool:
-        """Moves past ``(x, t)``, the arguments of a function of several variables; False where none stand here."""
+        """Moves past ``(x, t)``, the arguments of a function of several variables; False where none
+        stand here.
+        """
         at = self.pos + 1
         count = 0
         while at + 1 < len(self.tokens) and self.tokens[at].kind == "s":
@@ -477,7 +499,9 @@ class Parser:
         return False
 
     def leibniz(self) -> Node | None:
-        """``dy/dx``, ``d^2y/dx^2`` in plain text; None (and no progress) where the tokens say something else."""
+        """``dy/dx``, ``d^2y/dx^2`` in plain text; None (and no progress) where the tokens say
+        something else.
+        """
         if self.peek().val != "d":
             return None
         start = self.pos
@@ -554,7 +578,9 @@ class Parser:
         return (self.bare_argument(),)
 
     def bare_argument(self) -> Node:
-        """The argument of a function written without brackets: a product of simple factors, ``\\sin 2\\pi t``."""
+        """The argument of a function written without brackets: a product of simple factors, ``\\sin
+        2\\pi t``.
+        """
         self.deeper()
         negative = self.is_op("-")
         self.pos += negative
@@ -636,9 +662,19 @@ class Parser:
         token = self.next()
         self.deeper()
         handler = {
-            "frac": self.fraction, "sqrt": self.root, "usqrt": self.root, "ucbrt": self.cube_root, "begin": self.environment,
-            "int": self.integral, "sum": self.series, "prod": self.series, "binom": self.binomial, "dot": self.dots, "ddot": self.dots, "dddot": self.dots,
-        }.get(token.val)  # fmt: skip
+            "frac": self.fraction,
+            "sqrt": self.root,
+            "usqrt": self.root,
+            "ucbrt": self.cube_root,
+            "begin": self.environment,
+            "int": self.integral,
+            "sum": self.series,
+            "prod": self.series,
+            "binom": self.binomial,
+            "dot": self.dots,
+            "ddot": self.dots,
+            "dddot": self.dots,
+        }.get(token.val)
         if handler is None:
             raise ParseError(f"command \\{token.val}")
         node = handler(token.val)
@@ -679,7 +715,9 @@ class Parser:
         return Node("div", (top, self.piece()))
 
     def leibniz_fraction(self) -> Node | None:
-        r"""``\frac{d^2y}{dx^2}``, ``\frac{\partial u}{\partial t}``, ``\frac{d}{dx} y``; None where it is an ordinary fraction."""
+        r"""``\frac{d^2y}{dx^2}``, ``\frac{\partial u}{\partial t}``, ``\frac{d}{dx} y``; None where
+        it is an ordinary fraction.
+        """
         top = self.raw_group()
         if not top or top[0].val not in ("d", "partial"):
             return None

@@ -1,7 +1,9 @@
 """A pool of isolated grading workers: hostile text can hang or kill a worker, never the caller.
 
-Each worker is a process of its own (no fork of this one, so that it can live in a Ray actor or beside an engine) with a memory cap.
-A worker that takes longer than the time limit for one text, or dies, is killed and replaced; its text is ``undecided``, the others
+Each worker is a process of its own (no fork of this one, so that it can live in a Ray actor or
+beside an engine) with a memory cap.
+A worker that takes longer than the time limit for one text, or dies, is killed and replaced; its
+text is ``undecided``, the others
 go on.
 """
 
@@ -60,8 +62,10 @@ class _Worker:
 class GradePool:
     """Grades many texts in isolated workers, started on first use.
 
-    ``workers``: processes (default: the CPUs this process may use). ``time_limit``: seconds of wall time for one text.
-    ``memory_mb``: address space of a worker beyond what it needs to start. ``cache_size``: answers remembered by each worker;
+    ``workers``: processes (default: the CPUs this process may use). ``time_limit``: seconds of wall
+    time for one text.
+    ``memory_mb``: address space of a worker beyond what it needs to start. ``cache_size``: answers
+    remembered by each worker;
     0 switches remembering and joining of equal texts off.
     """
 
@@ -98,7 +102,9 @@ class GradePool:
         self._workers = []
 
     def warm_up(self) -> None:
-        """Starts all workers and waits until they are ready (grading starts them by itself, as many as it needs)."""
+        """Starts all workers and waits until they are ready (grading starts them by itself, as many
+        as it needs).
+        """
         with self._lock, selectors.DefaultSelector() as selector:
             for worker in self._workers:
                 selector.register(worker.process.stdout, selectors.EVENT_READ, worker)  # type: ignore[arg-type]
@@ -114,7 +120,8 @@ class GradePool:
     def grade_many(
         self, items: Sequence[tuple[Problem, str]], time_limit: float | None = None
     ) -> list[Grade]:
-        """Grades in the order of ``items``; ``time_limit`` replaces the pool's for this call (grading undecided ones again).
+        """Grades in the order of ``items``; ``time_limit`` replaces the pool's for this call
+        (grading undecided ones again).
 
         Raises WorkerError where workers cannot be started.
         """
@@ -151,9 +158,11 @@ class GradePool:
         path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
         process = subprocess.Popen(
             [sys.executable, "-m", "lbt_core.answers.worker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
-        )  # fmt: skip
+        )
         worker = _Worker(process, time.monotonic())
         self._workers.append(worker)
         selector.register(process.stdout, selectors.EVENT_READ, worker)  # type: ignore[arg-type]
@@ -227,7 +236,9 @@ class GradePool:
         queue: deque[_Item],
         selector: selectors.BaseSelector,
     ) -> None:
-        """Kills a worker: the text that it was at is undecided, the rest of its texts go back to the queue."""
+        """Kills a worker: the text that it was at is undecided, the rest of its texts go back to
+        the queue.
+        """
         selector.unregister(worker.process.stdout)  # type: ignore[arg-type]
         self._workers.remove(worker)
         self._failed_starts += not worker.ready
@@ -240,7 +251,9 @@ class GradePool:
 
 
 def _grouped(items: Sequence[tuple[Problem, str]], join: bool) -> Iterable[_Item]:
-    """Items with those of one problem side by side, equal texts joined, texts cut to what extraction looks at."""
+    """Items with those of one problem side by side, equal texts joined, texts cut to what
+    extraction looks at.
+    """
     keys: dict[int, str] = {}
     groups: dict[str, dict[Any, _Item]] = {}
     for place, (problem, text) in enumerate(items):

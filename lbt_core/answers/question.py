@@ -20,7 +20,9 @@ _MAX_QUESTION = 5000
 
 
 class ReadOde(NamedTuple):
-    """The fields of ``Problem`` that a question gives: ``ode`` and ``func`` in sympy syntax, ``ics``, ``kind``."""
+    """The fields of ``Problem`` that a question gives: ``ode`` and ``func`` in sympy syntax,
+    ``ics``, ``kind``.
+    """
 
     ode: str
     ics: tuple[Condition, ...]
@@ -31,9 +33,12 @@ class ReadOde(NamedTuple):
 def read_ode(question: str, answer: str = "") -> ReadOde | None:
     """Reads the equation to be solved, its conditions and its unknowns out of a question.
 
-    Understands primes, dots, Leibniz and differential form (``M dx + N dy = 0``), systems, and conditions such as "with
-    y(0) = 3". ``answer`` is the printed answer, which settles the independent variable where the equation does not name it.
-    Returns None where the question is not one such problem. It reads what is written, not what is asked: use ``prove`` to see
+    Understands primes, dots, Leibniz and differential form (``M dx + N dy = 0``), systems, and
+    conditions such as "with
+    y(0) = 3". ``answer`` is the printed answer, which settles the independent variable where the
+    equation does not name it.
+    Returns None where the question is not one such problem. It reads what is written, not what is
+    asked: use ``prove`` to see
     that the printed answer solves what was read.
     """
     try:
@@ -69,7 +74,9 @@ def _read(question: str, answer: str) -> ReadOde | None:
 
 
 def token_runs(question: str) -> list[list[Token]]:
-    """Tokens of each piece of mathematics (of the whole text where none is marked), unreadable ones left out."""
+    """Tokens of each piece of mathematics (of the whole text where none is marked), unreadable ones
+    left out.
+    """
     segments = [next(g for g in m.groups() if g is not None) for m in _MATH.finditer(question)]
     runs = []
     for segment in segments or [question]:
@@ -135,7 +142,9 @@ def _starts_prime(run: Sequence[Token], k: int) -> bool:
 
 
 def _leibniz(run: Sequence[Token], k: int) -> tuple[str, str] | None:
-    """``dy/dx`` or the inside of ``\\frac{dy}{dx}`` that starts at ``k``: names of unknown ("" for an operator) and variable."""
+    """``dy/dx`` or the inside of ``\\frac{dy}{dx}`` that starts at ``k``: names of unknown ("" for
+    an operator) and variable.
+    """
     text = " ".join(t.val for t in run[k : k + 18])
     name = r"([A-Za-z]+(?:_\w+)?)"
     power = r"(?: \^ (?:\{ )?\d+(?: \})?)?"

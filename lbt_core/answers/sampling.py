@@ -1,4 +1,6 @@
-"""Sample points: fixed pseudo-random values for variables, parameters and constants, and how to judge residuals at them."""
+"""Sample points: fixed pseudo-random values for variables, parameters and constants, and how to
+judge residuals at them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +56,9 @@ _WIDE = np.array(
 
 
 def variable_values() -> Array:
-    """Points of the independent variable for a general solution: positive, negative and complex ones."""
+    """Points of the independent variable for a general solution: positive, negative and complex
+    ones.
+    """
     x = np.array(_POSITIVE[0, :GENERAL_POINTS], dtype=complex)
     x[7] = _SIGNED[0, 7] - 2.1
     x[10:12] = _COMPLEX[0, 10:12]
@@ -62,12 +66,16 @@ def variable_values() -> Array:
 
 
 def near(point: complex, wide: bool = False) -> Array:
-    """Real points around an initial point; with ``wide`` to the right of it, over several steps of a step function."""
+    """Real points around an initial point; with ``wide`` to the right of it, over several steps of
+    a step function.
+    """
     return point + (_WIDE if wide else _OFFSETS)
 
 
 def constant_values(row: int, count: int, real: bool = False) -> Array:
-    """Values of the row-th constant at ``count`` points: positive, mixed, all negative and complex ones."""
+    """Values of the row-th constant at ``count`` points: positive, mixed, all negative and complex
+    ones.
+    """
     row = 1 + row % (_ROWS - 1)
     out = np.array(_POSITIVE[row, :count], dtype=complex)
     if count > 10:
@@ -103,7 +111,9 @@ def non_analytic(*nodes: Node) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Masks over the sample points: where a residual is zero, where it is not, and the worst ratio seen."""
+    """Masks over the sample points: where a residual is zero, where it is not, and the worst ratio
+    seen.
+    """
 
     zero: Any
     nonzero: Any
@@ -117,7 +127,9 @@ class Judged:
 
     @property
     def passes(self) -> bool:
-        """Zero at enough points: several, and more than a chance share (branches may differ elsewhere)."""
+        """Zero at enough points: several, and more than a chance share (branches may differ
+        elsewhere).
+        """
         return self.share >= 0.35
 
     @property
@@ -132,7 +144,9 @@ class Judged:
 
 
 def judge(terms: Sequence[Array], sizes: Any, backend: Backend) -> Judged:
-    """Judges a residual given as its terms; ``sizes`` is the magnitude of the solution, which bounds rounding noise."""
+    """Judges a residual given as its terms; ``sizes`` is the magnitude of the solution, which
+    bounds rounding noise.
+    """
     total: Any = 0
     scale: Any = 0.0
     for term in terms:
@@ -179,5 +193,7 @@ def evaluator(backend: Backend, order: int, env: dict[str, Series]) -> Evaluator
 
 
 def long_decimals(node: Node) -> bool:
-    """Whether a decimal with many digits occurs, which doubles could not tell from the number that it rounds."""
+    """Whether a decimal with many digits occurs, which doubles could not tell from the number that
+    it rounds.
+    """
     return any(n.op == "num" and n.val.denominator > 10**6 for n in walk(node))

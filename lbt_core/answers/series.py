@@ -1,7 +1,9 @@
 """Truncated Taylor series of expressions at many sample points at once: how derivatives are taken.
 
-A series is a list of coefficient arrays ``[c0, c1, …]`` in t, the expression at ``x = x0 + t``; a list of length one is constant
-in t. The k-th derivative is ``k! * ck``. Recurrences: Griewank and Walther, Evaluating Derivatives, ch. 13.
+A series is a list of coefficient arrays ``[c0, c1, …]`` in t, the expression at ``x = x0 + t``; a
+list of length one is constant
+in t. The k-th derivative is ``k! * ck``. Recurrences: Griewank and Walther, Evaluating Derivatives,
+ch. 13.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +27,8 @@ RULES: dict[
 class Evaluator:
     """Evaluates trees to series of length ``order + 1`` under an environment of named series.
 
-    ``unknowns`` maps an unknown's name to its series (with enough coefficients for its derivatives); ``steps`` says how many
+    ``unknowns`` maps an unknown's name to its series (with enough coefficients for its
+    derivatives); ``steps`` says how many
     non-analytic functions were met, where only real points have a meaning.
     """
 
@@ -63,7 +66,8 @@ class Evaluator:
         return plus(self.series(node.args[0]), self.series(node.args[1]))
 
     def _neg(self, node: Node) -> Series:
-        return [0 - c for c in self.series(node.args[0])]  # not -c: a negative zero changes branches
+        # not -c: a negative zero changes branches
+        return [0 - c for c in self.series(node.args[0])]
 
     def _mul(self, node: Node) -> Series:
         return times(self.series(node.args[0]), self.series(node.args[1]), self.order)
@@ -97,7 +101,9 @@ class Evaluator:
         return self.power_recurrence(g, value, head)
 
     def root_head(self, base: Array, p: Fraction) -> Array:
-        """g**p, with the real root of a negative real where the denominator is odd (the convention of calculus)."""
+        """g**p, with the real root of a negative real where the denominator is odd (the convention
+        of calculus).
+        """
         base = np.atleast_1d(base)
         real_negative = np.array([v.imag == 0 and v.real < 0 for v in base], dtype=bool)
         head = self.be.power(np.where(real_negative, -base, base), self.be.number(p))
@@ -223,7 +229,9 @@ class Evaluator:
         return np.array([complex(v) for v in value])
 
     def _int(self, node: Node) -> Series:
-        """Definite integral by Gauss-Legendre after mapping to [0, 1], the integrand's series taken at every node."""
+        """Definite integral by Gauss-Legendre after mapping to [0, 1], the integrand's series taken
+        at every node.
+        """
         if self.order > 12:
             raise ParseError("integral")
         inner, lower, upper = node.args
@@ -244,7 +252,9 @@ class Evaluator:
         return times(total, width, self.order)
 
     def _sum(self, node: Node) -> Series:
-        """A sum with rational limits, at most _SUM_TERMS terms; raises ParseError where it has not settled by then."""
+        """A sum with rational limits, at most _SUM_TERMS terms; raises ParseError where it has not
+        settled by then.
+        """
         term, lower, upper = node.args
         first = as_rational(lower)
         last = as_rational(upper)
@@ -279,9 +289,16 @@ class Evaluator:
 
 
 _OPS: dict[str, Callable[[Evaluator, Node], Series]] = {
-    "add": Evaluator._add, "neg": Evaluator._neg, "mul": Evaluator._mul, "div": Evaluator._div, "pow": Evaluator._pow,
-    "fn": Evaluator._fn, "cases": Evaluator._cases, "int": Evaluator._int, "sum": Evaluator._sum,
-}  # fmt: skip
+    "add": Evaluator._add,
+    "neg": Evaluator._neg,
+    "mul": Evaluator._mul,
+    "div": Evaluator._div,
+    "pow": Evaluator._pow,
+    "fn": Evaluator._fn,
+    "cases": Evaluator._cases,
+    "int": Evaluator._int,
+    "sum": Evaluator._sum,
+}
 
 
 def as_rational(node: Node) -> Fraction | None:

@@ -1,4 +1,6 @@
-"""Does an explicit candidate solve the equations, satisfy the conditions, and hold enough independent constants?"""
+"""Does an explicit candidate solve the equations, satisfy the conditions, and hold enough
+independent constants?
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -32,7 +34,9 @@ Columns = dict[str, Series]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a check found: ``solves`` the equations, ``fits`` the conditions, ``rank`` of the constants (None: not settled)."""
+    """What a check found: ``solves`` the equations, ``fits`` the conditions, ``rank`` of the
+    constants (None: not settled).
+    """
 
     solves: bool | None
     fits: bool | None = True
@@ -59,7 +63,8 @@ def check_explicit(
 ) -> Check:
     """Substitutes an explicit candidate (one expression an unknown).
 
-    With ``exact`` a rounded decimal is wrong, however long; without, one of 10 digits passes (for problems that hold such
+    With ``exact`` a rounded decimal is wrong, however long; without, one of 10 digits passes (for
+    problems that hold such
     themselves). Raises ParseError where the candidate has no numeric meaning.
     """
     nodes = [candidate[u] for u in equations.unknowns]
@@ -86,7 +91,9 @@ def check_explicit(
 
 
 def base_columns(equations: Equations, names: Sequence[str], real: bool) -> Columns:
-    """Sample values of variable, parameters and constants; around the initial point where there is one."""
+    """Sample values of variable, parameters and constants; around the initial point where there is
+    one.
+    """
     start = initial_point(equations)
     if start is not None:
         x = near(start, wide=real)
@@ -104,7 +111,9 @@ def base_columns(equations: Equations, names: Sequence[str], real: bool) -> Colu
 
 
 def initial_point(equations: Equations) -> float | None:
-    """Where to sample: at the one initial point, between two boundary points; None for a general solution."""
+    """Where to sample: at the one initial point, between two boundary points; None for a general
+    solution.
+    """
     if not equations.conditions:
         return None
     points = []
@@ -120,7 +129,7 @@ def initial_point(equations: Equations) -> float | None:
 
 
 def with_differences(env: Columns, names: Sequence[str], bases: Sequence[int]) -> Columns:
-    """Columns appended that repeat each base point with one constant moved by plus and minus STEP."""
+    """Columns appended that repeat each base point with one constant moved by +-STEP."""
     out: Columns = {}
     repeats = [b for b in bases for _ in range(2 * len(names))]
     for name, series in env.items():
@@ -186,7 +195,8 @@ def _residuals(
 def _elsewhere(
     equations: Equations, candidate: Mapping[str, Node], env: Columns, order: int
 ) -> bool:
-    """Judged again at many real points, for solutions that hold on a part of the plane (roots, inverse functions).
+    """Judged again at many real points, for solutions that hold on a part of the plane (roots,
+    inverse functions).
 
     Only points count where the constants matter: a wrong term that has died out proves nothing.
     """
@@ -235,7 +245,9 @@ def jacobian_rank(
     count: int,
     noise: float = 1e-9,
 ) -> int:
-    """Rank of the Jacobian of (y, y', …, y^(n-1)) with respect to the constants, the best over the base points."""
+    """Rank of the Jacobian of (y, y', …, y^(n-1)) with respect to the constants, the best over the
+    base points.
+    """
     rows: list[Any] = []
     for unknown, order in zip(equations.unknowns, equations.orders, strict=True):
         rows += jets[unknown][: max(order, 1)]
@@ -274,7 +286,9 @@ def exact_rank(equations: Equations, candidate: Mapping[str, Node]) -> int:
     count = len(env[equations.variable][0])
     bases = [0, 5]
     with np.errstate(all="ignore"):
-        jets = series_of(equations, candidate, with_differences(env, names, bases), max(equations.orders), DIGITS)
+        jets = series_of(
+            equations, candidate, with_differences(env, names, bases), max(equations.orders), DIGITS
+        )
         return jacobian_rank(equations, jets, names, bases, count, noise=1e-22)
 
 

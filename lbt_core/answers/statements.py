@@ -1,4 +1,6 @@
-"""An answer text as statements: what it asserts, what it defines on the side, and whether it hedges."""
+"""An answer text as statements: what it asserts, what it defines on the side, and whether it
+hedges.
+"""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +11,18 @@ from lbt_core.answers.parser import RELATIONS, Context, parse_tokens
 from lbt_core.answers.tokens import Token, tokenize
 
 HEDGES = frozenset(
-    "otherwise maybe perhaps probably possibly either unless else depending depends unsure not if could might guess might".split()
+    {
+        "otherwise",
+        "maybe",
+        "perhaps",
+        "probably",
+        "possibly",
+        "either",
+        "unless",
+        "else",
+        "depending",
+    }
+    | {"depends", "unsure", "not", "if", "could", "might", "guess"}
 )
 _CONDITION_WORDS = frozenset(
     {"for", "when", "if", "provided", "on", "since", "as", "because", "assuming", "valid", "while"}
@@ -24,7 +37,9 @@ _MULTIPLICITY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One assertion: ``node`` is a value or a relation; ``units`` the words right after it; ``times`` its multiplicity."""
+    """One assertion: ``node`` is a value or a relation; ``units`` the words right after it;
+    ``times`` its multiplicity.
+    """
 
     node: Node
     units: tuple[str, ...] = ()
@@ -35,8 +50,10 @@ class Statement:
 class Answer:
     """An answer taken apart.
 
-    ``statements``: what is asserted, definitions substituted in. ``alternatives``: joined by "or". ``hedged``: says "if",
-    "otherwise", "maybe". ``words``: the prose, lower case. ``failed``: why parts could not be parsed.
+    ``statements``: what is asserted, definitions substituted in. ``alternatives``: joined by "or".
+    ``hedged``: says "if",
+    "otherwise", "maybe". ``words``: the prose, lower case. ``failed``: why parts could not be
+    parsed.
     """
 
     statements: tuple[Statement, ...] = ()
@@ -67,7 +84,9 @@ def read_answer(text: str, context: Context) -> Answer:
 
 
 def _one_line(text: str) -> str:
-    """Dollars and environments that only arrange lines taken away; lines that are equations of their own separated."""
+    """Dollars and environments that only arrange lines taken away; lines that are equations of
+    their own separated.
+    """
     text = re.sub(
         r"\\(begin|end)\{(equation|align|aligned|gather|gathered|split|eqnarray|displaymath)\*?\}",
         " ; ",
@@ -101,7 +120,9 @@ def _one_line(text: str) -> str:
 
 
 def _prose_marked(text: str) -> str:
-    """Where dollars mark the mathematics, words between them marked as words, and their numbers left out."""
+    """Where dollars mark the mathematics, words between them marked as words, and their numbers
+    left out.
+    """
     if "$" not in text or text.count("$") % 2 or "$$" in text:
         return text
     parts = text.split("$")
@@ -183,8 +204,13 @@ def _split(tokens: Sequence[Token]) -> tuple[list[_Piece], list[str]]:
 
 
 def _article(piece: _Piece) -> bool:
-    """"a" or "I" between words."""
-    return len(piece.tokens) == 1 and piece.tokens[0].val in ("a", "A", "I") and bool(piece.words) and piece.joined not in ("", ",")
+    """ "a" or "I" between words."""
+    return (
+        len(piece.tokens) == 1
+        and piece.tokens[0].val in ("a", "A", "I")
+        and bool(piece.words)
+        and piece.joined not in ("", ",")
+    )
 
 
 def pieces_of(tokens: Sequence[Token]) -> list[list[Token]]:
@@ -193,7 +219,9 @@ def pieces_of(tokens: Sequence[Token]) -> list[list[Token]]:
 
 
 def _remark(tokens: Sequence[Token], start: int) -> int:
-    """Where a bracketed remark in words ends that opened before ``start``; 0 where the bracket holds mathematics."""
+    """Where a bracketed remark in words ends that opened before ``start``; 0 where the bracket
+    holds mathematics.
+    """
     level, worded = 1, False
     for k in range(start, len(tokens)):
         token = tokens[k]
@@ -221,7 +249,9 @@ def _classify(pieces: list[_Piece], words: list[str], context: Context) -> Answe
             if piece.joined not in _CONDITION_WORDS:
                 failed.append(str(error))
             continue
-        if (_is_condition(node) and len(pieces) > 1) or (piece.joined in _CONDITION_WORDS and statements):
+        if (_is_condition(node) and len(pieces) > 1) or (
+            piece.joined in _CONDITION_WORDS and statements
+        ):
             continue
         if _is_remark(node, piece, bool(statements)):
             continue
@@ -254,7 +284,9 @@ def _is_remark(node: Node, piece: _Piece, later: bool) -> bool:
 
 
 def _definition(node: Node, context: Context) -> tuple[str, Node] | None:
-    """``name = value`` for a name that is neither an unknown nor a variable, with a value free of unknowns."""
+    """``name = value`` for a name that is neither an unknown nor a variable, with a value free of
+    unknowns.
+    """
     if node.op != "rel" or set(node.val) != {"="} or node.args[0].op != "sym":
         return None
     name, value = node.args[0].val, node.args[-1]
@@ -270,7 +302,8 @@ def _definition(node: Node, context: Context) -> tuple[str, Node] | None:
 
 
 def resolve(answer: Answer, keep: frozenset[str] = frozenset()) -> Answer:
-    """Definitions on the side substituted into the other statements and dropped (names in ``keep`` are left alone).
+    """Definitions on the side substituted into the other statements and dropped (names in ``keep``
+    are left alone).
 
     Raises ParseError where definitions are circular or the result is too large.
     """

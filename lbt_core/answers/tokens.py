@@ -1,6 +1,8 @@
-"""Text to tokens: LaTeX as models write it, plain text, unicode and the sympy dialect, over one whitelist.
+"""Text to tokens: LaTeX as models write it, plain text, unicode and the sympy dialect, over one
+whitelist.
 
-Nothing here evaluates anything; an unknown command, a control character or a cap exceeded raises ParseError.
+Nothing here evaluates anything; an unknown command, a control character or a cap exceeded raises
+ParseError.
 """
 
 import re
@@ -9,6 +11,24 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from lbt_core.answers.expr import ParseError
+from lbt_core.answers.vocabulary import (
+    COMMANDS,
+    DROP,
+    FUNCTIONS,
+    GREEK,
+    GREEK_ALIASES,
+    GREEK_UNICODE,
+    INVISIBLE,
+    OPERATORS,
+    SEPARATORS,
+    STOP_WORDS,
+    SUB,
+    SUPER,
+    SYMPY_ONLY,
+    TEXTS,
+    UNICODE,
+    WRAPPERS,
+)
 
 MAX_CHARS = 6000
 MAX_TOKENS = 2500
@@ -17,7 +37,9 @@ MAX_NESTING = 40
 
 
 class Token(NamedTuple):
-    """``kind``: n number, s symbol, f function, c constant, o operator or bracket, k command, w word; ``glued``: no space before."""
+    """``kind``: n number, s symbol, f function, c constant, o operator or bracket, k command, w
+    word; ``glued``: no space before.
+    """
 
     kind: str
     val: str
@@ -25,128 +47,31 @@ class Token(NamedTuple):
     num: Fraction | None = None
 
 
-GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega "
-    "Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega"
-).split()
-_GREEK_ALIASES = {
-    "varphi": "phi",
-    "varepsilon": "epsilon",
-    "vartheta": "theta",
-    "varrho": "rho",
-    "ell": "ell",
-    "hbar": "hbar",
-}
-
-FUNCTIONS = {name: name for name in (
-    "sin cos tan cot sec csc sinh cosh tanh coth sech csch asin acos atan acot asec acsc asinh acosh atanh acoth exp ln sqrt "
-    "cbrt abs re im erf erfc erfi gamma factorial Heaviside DiracDelta sign Si Ci Ei li LambertW besselj bessely besseli besselk "
-    "airyai airybi conjugate arg"
-).split()}  # fmt: skip
-FUNCTIONS |= {
-    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arccot": "acot", "arcsec": "asec", "arccsc": "acsc",
-    "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "arccoth": "acoth", "arsinh": "asinh", "arcosh": "acosh",
-    "artanh": "atanh", "arcoth": "acoth", "arctg": "atan", "arcctg": "acot", "tg": "tan", "ctg": "cot", "cotan": "cot", "cosec": "csc",
-    "sh": "sinh", "ch": "cosh", "th": "tanh", "cth": "coth", "log": "ln", "Log": "ln", "Ln": "ln", "lg": "log10", "log10": "log10",
-    "Abs": "abs", "Re": "re", "Im": "im", "heaviside": "Heaviside", "Gamma": "gamma", "sgn": "sign", "Sqrt": "sqrt", "Exp": "exp",
-    "Sin": "sin", "Cos": "cos", "Tan": "tan", "erfinv": "erfinv", "Ai": "airyai", "Bi": "airybi", "lambertw": "LambertW", "Shi": "Shi", "Chi": "Chi",
-}  # fmt: skip
-SYMPY_ONLY = frozenset(
-    "Eq Derivative Rational Piecewise Function Symbol Integral Integer Float Matrix And Ne Gt Lt Ge Le".split()
-)
-
-_DROP = set(
-    "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr middle displaystyle textstyle scriptstyle limits "
-    "nolimits , : ; ! > thinspace medspace thickspace negthinspace space hfill hfil noindent phantom null mathstrut strut "
-    "pagebreak leavevmode centering @ / nonumber boldmath bf rm it".split()
-)
-_SEPARATORS = {"quad", "qquad", "enspace", "hspace", "\\", "newline", "cr", "par", "item", "hline"}
-_WRAPPERS = set("mathrm mathbf mathit mathcal mathbb mathsf boldsymbol bm vec overrightarrow overline bar hat tilde widehat "
-                "boxed ensuremath mbox0 underline displaylimits fbox0 mathop operatorname operatorname* text0".split())  # fmt: skip
-_TEXTS = {
-    "text",
-    "textbf",
-    "textit",
-    "textrm",
-    "mbox",
-    "hbox",
-    "textnormal",
-    "textsf",
-    "texttt",
-    "fbox",
-    "emph",
-    "textup",
-    "unit",
-}
-_OPERATORS = {
-    "cdot": "*", "times": "*", "ast": "*", "star": "*", "div": "/", "pm": "pm", "mp": "mp", "le": "<=", "leq": "<=", "leqslant": "<=",
-    "ge": ">=", "geq": ">=", "geqslant": ">=", "lt": "<", "gt": ">", "ne": "!=", "neq": "!=", "approx": "~", "sim": "~", "simeq": "~",
-    "equiv": "=", "{": "\\{", "}": "\\}", "lbrace": "\\{", "rbrace": "\\}", "lvert": "|", "rvert": "|", "vert": "|", "mid": "|",
-    "lbrack": "[", "rbrack": "]", "|": "|", "lVert": "|", "rVert": "|", "Vert": "|", "prime": "'", "in": "in", "to": "->",
-    "rightarrow": "->", "Rightarrow": "=>", "implies": "=>", "Longrightarrow": "=>", "iff": "=>", "Leftrightarrow": "=>",
-    "therefore": "=>", "cup": "cup", "colon": ":", "%": "%", "$": "$", "&": "&", "#": "#", "_": "_", "ldots": "...", "dots": "...", "cdots": "...",
-    "land": "and", "wedge": "and", "setminus": "setminus", "langle": "(", "rangle": ")", "longrightarrow": "->", "mapsto": "->",
-    "lfloor": "?", "rfloor": "?", "propto": "?", "circ": "?", "notin": "?", "forall": "?", "exists": "?", "lor": "or", "vee": "or",
-}  # fmt: skip
-_COMMANDS = {"frac", "sqrt", "int", "sum", "prod", "lim", "binom", "dot", "ddot", "dddot", "partial", "usqrt",
-             "smallint", "not", "nabla", "substack", "underbrace", "iint", "oint"}  # fmt: skip
-
-STOP_WORDS = set(
-    "and or with where if otherwise is are the for any all some constant constants arbitrary real number numbers thus therefore hence "
-    "we get so answer answers solution solutions general particular final when then either maybe perhaps possibly probably an that this "
-    "which gives given by be as of on at to it its has have no not only equal equals than via using let here such such both "
-    "respectively each every one two three four integer integers positive negative nonzero multiplicity yes true false none nan "
-    "in is was from after before see sol ans else depending can could may might would should there because since but also "
-    "implicit explicit form unknown you they them however unless until between value values obtain find found".split()
-)
-
-_SUPER = dict(
-    zip(
-        "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱˣʸᵗᵃᵇᶜᵈᵉᵏᵐᵖʳˢᵘᵛʷᶻ˙·ᐟ⸍",
-        "0123456789+-=()nixytabcdekmprsuvwz**//",
-        strict=True,
-    )
-)
-_SUPER.pop("·")
-_SUB = dict(zip("₀₁₂₃₄₅₆₇₈₉ₐₑₒₓₕₖₗₘₙₚₛₜ₊₋", "0123456789aeoxhklmnpst+-", strict=True))
-_UNICODE = {
-    "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "﹣": "-", "－": "-", "×": "*", "·": "*", "⋅": "*", "∙": "*", "•": "*", "∗": "*", "＊": "*", "÷": "/",
-    "⁄": "/", "∕": "/", "＝": "=", "＋": "+", "√": " \\usqrt ", "∛": " \\ucbrt ", "∞": " \\infty ", "±": " \\pm ", "∓": " \\mp ", "≤": " \\le ", "≥": " \\ge ",
-    "≠": " \\ne ", "≈": " \\approx ", "≡": "=", "∈": " \\in ", "→": " \\to ", "⇒": " \\Rightarrow ", "∪": " \\cup ", "′": "'", "″": "''", "‴": "'''", "’": "'", "‘": "'",
-    "ʹ": "'", "´": "'", "“": '"', "”": '"', "∫": " \\int ", "∑": " \\sum ", "∏": " \\prod ", "∂": " \\partial ", "ℝ": "R", "ℯ": "e", "ⅈ": "i", "ⅇ": "e", "ℓ": "l",
-    "½": "(1/2)", "⅓": "(1/3)", "⅔": "(2/3)", "¼": "(1/4)", "¾": "(3/4)", "⅕": "(1/5)", "⅙": "(1/6)", "⅛": "(1/8)", "°": " degrees ", "…": "...", "∣": "|", "⟨": "(", "⟩": ")",
-    "（": "(", "）": ")", "，": ",", "。": ".", "：": ":", "ℒ": "L", "⟹": " \\Rightarrow ", "∴": " ", "∧": " and ", "∨": " or ", "ϕ": " \\phi ", "ϑ": " \\theta ", "ε": " \\epsilon ",
-    "µ": " \\mu ", "ẏ": "\\dot{y}", "ẋ": "\\dot{x}", "ÿ": "\\ddot{y}", "ẍ": "\\ddot{x}",
-}  # fmt: skip
-_GREEK_UNICODE = dict(zip("αβγδζηθικλμνξρστυφχψωΓΔΘΛΞΣΥΦΨΩπ",
-    "alpha beta gamma delta zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega Gamma Delta Theta Lambda "
-    "Xi Sigma Upsilon Phi Psi Omega pi".split(), strict=True))  # fmt: skip
-_INVISIBLE = dict.fromkeys(
-    map(ord, "\u200b\u200c\u200d\u2060\u2061\u2063\u2064\ufeff\u00ad"), None
-) | {0x2062: "*"}
-_SUPER_RUN = re.compile("[" + re.escape("".join(_SUPER)) + "]+")
-_SUB_RUN = re.compile("[" + re.escape("".join(_SUB)) + "]+")
+_SUPER_RUN = re.compile("[" + re.escape("".join(SUPER)) + "]+")
+_SUB_RUN = re.compile("[" + re.escape("".join(SUB)) + "]+")
 _NONASCII = re.compile(r"[^\x00-\x7f]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def normalise(text: str) -> str:
-    """Unicode notation as ASCII and LaTeX commands; raises ParseError for control, bidi and surrogate characters."""
+    """Unicode notation as ASCII and LaTeX commands; raises ParseError for control, bidi and
+    surrogate characters.
+    """
     if _CONTROL.search(text):
         raise ParseError("control character")
     if not _NONASCII.search(text):
         return text
-    text = text.translate(_INVISIBLE)
-    text = _SUPER_RUN.sub(lambda m: "^{" + "".join(_SUPER[c] for c in m.group()) + "}", text)
-    text = _SUB_RUN.sub(lambda m: "_{" + "".join(_SUB[c] for c in m.group()) + "}", text)
+    text = text.translate(INVISIBLE)
+    text = _SUPER_RUN.sub(lambda m: "^{" + "".join(SUPER[c] for c in m.group()) + "}", text)
+    text = _SUB_RUN.sub(lambda m: "_{" + "".join(SUB[c] for c in m.group()) + "}", text)
     out = []
     for char in text:
         if char < "\x80":
             out.append(char)
-        elif char in _UNICODE:
-            out.append(_UNICODE[char])
-        elif char in _GREEK_UNICODE:
-            out.append(f" \\{_GREEK_UNICODE[char]} ")
+        elif char in UNICODE:
+            out.append(UNICODE[char])
+        elif char in GREEK_UNICODE:
+            out.append(f" \\{GREEK_UNICODE[char]} ")
         elif unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn"):
             raise ParseError("control character")
         elif char.isspace():
@@ -168,7 +93,8 @@ _SCAN = re.compile(
 _CARET_CONTROL = {"^": "^", "**": "^", "==": "=", ":=": "="}
 _TEXT_GROUP = re.compile(r"\s*\{([^{}]*)\}")
 _SUBSCRIPT = re.compile(
-    r"\s*_\s*(?:\{\s*\\(?:text|mathrm|rm|mathit)\s*\{([A-Za-z0-9 ]*)\}\s*\}|\{\s*([A-Za-z0-9+\-,\s]*)\}|([A-Za-z0-9]))"
+    r"\s*_\s*(?:\{\s*\\(?:text|mathrm|rm|mathit)\s*\{([A-Za-z0-9 ]*)\}\s*\}"
+    r"|\{\s*([A-Za-z0-9+\-,\s]*)\}|([A-Za-z0-9]))"
 )
 _TRAILING_DIGITS = re.compile(r"\d+(?![\d.])")
 
@@ -258,13 +184,13 @@ class _Scanner:
 
     def command(self, name: str, glued: bool) -> None:
         bare = name.rstrip("*")
-        if name in _DROP or bare in _DROP:
+        if name in DROP or bare in DROP:
             if bare in ("left", "right") and self.text[self.pos : self.pos + 1] == ".":
                 self.pos += 1
             return
         if name.isspace():
             return
-        if bare in _SEPARATORS:
+        if bare in SEPARATORS:
             if bare == "hspace" and (m := _TEXT_GROUP.match(self.text, self.pos)):
                 self.pos = m.end()
             if bare == "\\" and (
@@ -275,11 +201,11 @@ class _Scanner:
                 Token("o", "\\\\" if bare in ("\\", "newline", "cr") else "quad", glued)
             )
             return
-        if bare in _TEXTS:
+        if bare in TEXTS:
             self.text_group(glued)
         elif bare in ("operatorname", "mathrm", "mathit", "mathop", "rm"):
             self.named_group(glued)
-        elif bare in _WRAPPERS:
+        elif bare in WRAPPERS:
             self.lone_letter(glued)
         elif bare in ("frac", "dfrac", "tfrac", "cfrac", "sfrac", "nicefrac", "flatfrac"):
             self.out.append(Token("k", "frac", glued))
@@ -288,11 +214,11 @@ class _Scanner:
             self.out.append(Token("k", bare, glued))
             if bare == "sqrt" and self.text[self.pos : self.pos + 1] != "[":
                 self.pending.append([self.nesting, 1])
-        elif name in _OPERATORS:
-            op = _OPERATORS[name]
+        elif name in OPERATORS:
+            op = OPERATORS[name]
             self.emit("w" if op in ("and", "or") else "o", op, glued)
-        elif bare in ("delta",) or bare in GREEK or bare in _GREEK_ALIASES:
-            self.symbol(_GREEK_ALIASES.get(bare, bare), glued)
+        elif bare in ("delta",) or bare in GREEK or bare in GREEK_ALIASES:
+            self.symbol(GREEK_ALIASES.get(bare, bare), glued)
         elif bare in FUNCTIONS:
             self.function(FUNCTIONS[bare], glued)
         elif bare == "pi":
@@ -308,7 +234,7 @@ class _Scanner:
             self.pos = match.end()
             self.emit("k", bare, glued)
             self.out.append(Token("env", match.group(1).strip().rstrip("*")))
-        elif bare in _COMMANDS:
+        elif bare in COMMANDS:
             self.emit("k", bare, glued)
         else:
             raise ParseError(f"command \\{name[:20]}")
@@ -362,7 +288,9 @@ class _Scanner:
         self.emit("f", name, glued)
 
     def word(self, word: str, glued: bool) -> None:
-        """A run of letters: a known name, a prose word, or a product of known names and single letters."""
+        """A run of letters: a known name, a prose word, or a product of known names and single
+        letters.
+        """
         if word in self.names:
             self.symbol(word, glued)
             return
@@ -387,7 +315,8 @@ class _Scanner:
             first = glued if k == 0 else True
             last = k == len(parts) - 1
             if part in FUNCTIONS and not (
-                part in ("Re", "Im", "Gamma", "Chi", "Ai", "Bi", "W") and not (last and nxt in "([{\\")
+                part in ("Re", "Im", "Gamma", "Chi", "Ai", "Bi", "W")
+                and not (last and nxt in "([{\\")
             ):
                 self.function(FUNCTIONS[part], first)
             elif part in ("pi", "Pi"):
@@ -440,6 +369,7 @@ class _Scanner:
         self.emit("s", name, glued)
 
 
-_KNOWN = {n for n in FUNCTIONS if len(n) > 2} | set(GREEK) | {"pi", "Pi", "oo", "inf", "infinity", "ln", "li", "Si", "Ci", "Ei", "Re", "Im", "lg", "Ai", "Bi"}  # fmt: skip
-_KNOWN -= {"li", "im", "arg", "sec"} | {"li"}
-_KNOWN |= {"sec"}
+_KNOWN = {n for n in FUNCTIONS if len(n) > 2} | set(GREEK)
+_KNOWN |= {"pi", "Pi", "oo", "inf", "infinity", "ln", "lg"}
+_KNOWN |= {"Si", "Ci", "Ei", "Re", "Im", "Ai", "Bi"}
+_KNOWN -= {"li", "im", "arg"}  # more often products of letters

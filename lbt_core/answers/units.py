@@ -1,5 +1,7 @@
 """Units of measure in numeric answers: which dimension, and the factor to its base unit."""
 
+# ruff: noqa: E501
+
 import re
 
 _TABLE: dict[str, dict[str, float]] = {
@@ -28,7 +30,9 @@ _UNITS = {
 }
 _TEXT = re.compile(r"\\(?:text|mathrm|mbox|textrm|rm|operatorname|unit)\s*\{([^{}]*)\}")
 _UNIT_MACRO = re.compile(r"\\unit(?:frac)?\[([^\[\]]*)\]\{([^{}]*)\}(?:\{([^{}]*)\})?")
-_TRAILING = re.compile(r"^(?P<value>.*?(?:[\d)}!]|(?<![A-Za-z])e|\\pi))\s*(?P<unit>[A-Za-z%][A-Za-z%/ ]*)\s*\.?$", re.S)
+_TRAILING = re.compile(
+    r"^(?P<value>.*?(?:[\d)}!]|(?<![A-Za-z])e|\\pi))\s*(?P<unit>[A-Za-z%][A-Za-z%/ ]*)\s*\.?$", re.S
+)
 
 
 def unit_of(phrase: str) -> tuple[str, float] | None:

@@ -1,7 +1,10 @@
-"""One grading worker: requests on stdin, grades on stdout, one JSON object a line. Started by ``pool``, never imported by it.
+"""One grading worker: requests on stdin, grades on stdout, one JSON object a line. Started by
+``pool``, never imported by it.
 
-A request holds a problem and texts; every text is answered by one line, so that the parent knows which one a hang belongs to.
-The process limits its own memory, can write no file, and ends when its input ends or an item takes far too long.
+A request holds a problem and texts; every text is answered by one line, so that the parent knows
+which one a hang belongs to.
+The process limits its own memory, can write no file, and ends when its input ends or an item takes
+far too long.
 """
 
 import json
@@ -18,7 +21,9 @@ from lbt_core.rows import Problem, from_record
 
 
 def limit_resources(memory_mb: int) -> None:
-    """Caps the address space at what is used now plus ``memory_mb``, forbids writing files and core dumps."""
+    """Caps the address space at what is used now plus ``memory_mb``, forbids writing files and core
+    dumps.
+    """
     pages = (
         int(Path("/proc/self/statm").read_text().split()[0])
         if Path("/proc/self/statm").exists()
@@ -31,7 +36,9 @@ def limit_resources(memory_mb: int) -> None:
 
 
 class AnswerCache:
-    """Grades by (problem, normalised answer), bounded, least recently used out first; undecided ones are not kept."""
+    """Grades by (problem, normalised answer), bounded, least recently used out first; undecided
+    ones are not kept.
+    """
 
     def __init__(self, size: int):
         self.size = size

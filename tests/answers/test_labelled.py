@@ -23,7 +23,9 @@ def test_own_pairs() -> None:
     assert (accepted, rejected) == ([], [])
 
 
-@pytest.mark.skipif(not SHARED.is_file(), reason="the labelled development set is not next to the repository")
+@pytest.mark.skipif(
+    not SHARED.is_file(), reason="the labelled development set is not next to the repository"
+)
 def test_development_set() -> None:
     pairs = read_pairs(SHARED)
     accepted, rejected, slowest = wrong(pairs)

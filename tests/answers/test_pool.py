@@ -14,7 +14,13 @@ SLOW = "$y = " + "+".join(rf"\int_0^x e^{{-t^{k}}} \sin(t) dt" for k in range(2,
 
 
 def test_grades_come_in_the_order_of_the_items(decay: Problem, growth: Problem) -> None:
-    items = [(decay, "$y=Ce^{-3x}$"), (growth, "$y=5e^{2x}$"), (decay, "$y=1$"), (growth, "$y=Ce^{2x}$"), (decay, "")] * 20
+    items = [
+        (decay, "$y=Ce^{-3x}$"),
+        (growth, "$y=5e^{2x}$"),
+        (decay, "$y=1$"),
+        (growth, "$y=Ce^{2x}$"),
+        (decay, ""),
+    ] * 20
     with GradePool(workers=2) as pool:
         verdicts = [g.verdict for g in pool.grade_many(items)]
     assert verdicts == ["correct", "correct", "incorrect", "incorrect", "unparsable"] * 20
@@ -51,7 +57,8 @@ def test_no_items_start_no_worker() -> None:
 def test_cache_is_bounded_and_keyed_by_the_normalised_answer(decay: Problem) -> None:
     cache = AnswerCache(2)
     first = cache.grade("p", decay, "$y = C e^{-3x}$")
-    assert cache.grade("p", decay, "so $y  =  C e^{-3x}$") is not first  # prose is part of an unmarked answer
+    # prose is part of an unmarked answer
+    assert cache.grade("p", decay, "so $y  =  C e^{-3x}$") is not first
     assert cache.grade("p", decay, "[[Final Answer]]:\n$y =  C e^{-3x}$") is first
     cache.grade("p", decay, "$y=2$")
     assert len(cache.grades) == 2
@@ -71,6 +78,10 @@ def test_worker_writes_no_file(decay: Problem, tmp_path: object) -> None:
 
 
 def test_import_is_light() -> None:
-    code = "import sys, json, lbt_core.answers; print(json.dumps([m for m in ('torch', 'sympy', 'ray', 'prefect') if m in sys.modules]))"
+    code = (
+        "import sys, json, lbt_core.answers\n"
+        "heavy = ('torch', 'sympy', 'ray', 'prefect')\n"
+        "print(json.dumps([m for m in heavy if m in sys.modules]))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []

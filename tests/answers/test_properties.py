@@ -1,4 +1,6 @@
-"""Random families of solutions: equivalent rewrites are accepted, perturbations rejected; hostile text always gets a verdict."""
+"""Random families of solutions: equivalent rewrites are accepted, perturbations rejected; hostile
+text always gets a verdict.
+"""
 
 from random import Random
 
@@ -13,7 +15,9 @@ from lbt_core.rows import VERDICTS, Condition, Problem
 
 QUIET = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 ROOTS = st.lists(st.integers(-4, 4), min_size=2, max_size=2, unique=True)
-NAMES = st.sampled_from([("C_1", "C_2"), ("A", "B"), ("c_1", "c_2"), ("K_1", "K_2"), ("\\alpha", "\\beta"), ("a", "b")])
+NAMES = st.sampled_from(
+    [("C_1", "C_2"), ("A", "B"), ("c_1", "c_2"), ("K_1", "K_2"), ("\\alpha", "\\beta"), ("a", "b")]
+)
 FORMS = st.sampled_from(["latex", "plain", "factored", "reciprocal", "hyperbolic", "mixed"])
 
 
@@ -21,7 +25,9 @@ def second_order(roots: list[int], ics: tuple[Condition, ...] = ()) -> Problem:
     r, s = roots
     ode = f"Eq(Derivative(y(x), (x, 2)) - ({r + s})*Derivative(y(x), x) + ({r * s})*y(x), 0)"
     answer = f"$y = C_1 e^{{{r}x}} + C_2 e^{{{s}x}}$"
-    return Problem("p", "Solve it.", answer, kind="ivp" if ics else "general", ode=ode, ics=ics, func="y(x)")
+    return Problem(
+        "p", "Solve it.", answer, kind="ivp" if ics else "general", ode=ode, ics=ics, func="y(x)"
+    )
 
 
 def written(form: str, roots: list[int], names: tuple[str, str], scale: int) -> str:
@@ -43,15 +49,23 @@ def written(form: str, roots: list[int], names: tuple[str, str], scale: int) -> 
 
 @QUIET
 @given(ROOTS, NAMES, FORMS, st.integers(2, 9))
-def test_rewrites_of_a_general_solution_are_accepted(roots: list[int], names: tuple[str, str], form: str, scale: int) -> None:
+def test_rewrites_of_a_general_solution_are_accepted(
+    roots: list[int], names: tuple[str, str], form: str, scale: int
+) -> None:
     text = written(form, roots, names, scale)
     assert grade(second_order(roots), text).verdict == "correct", text
 
 
 @QUIET
 @given(ROOTS, NAMES, FORMS, st.integers(2, 9), st.sampled_from([-1, 1]))
-def test_a_wrong_root_is_rejected(roots: list[int], names: tuple[str, str], form: str, scale: int, shift: int) -> None:
-    moved = [roots[0], roots[1] + shift] if roots[1] + shift != roots[0] else [roots[0], roots[1] - shift]
+def test_a_wrong_root_is_rejected(
+    roots: list[int], names: tuple[str, str], form: str, scale: int, shift: int
+) -> None:
+    moved = (
+        [roots[0], roots[1] + shift]
+        if roots[1] + shift != roots[0]
+        else [roots[0], roots[1] - shift]
+    )
     text = written(form, moved, names, scale)
     assert grade(second_order(roots), text).verdict == "incorrect", text
 
@@ -60,7 +74,11 @@ def test_a_wrong_root_is_rejected(roots: list[int], names: tuple[str, str], form
 @given(ROOTS, st.integers(1, 9))
 def test_a_missing_or_merged_constant_is_rejected(roots: list[int], scale: int) -> None:
     r, s = roots
-    for text in (f"$y = Ce^{{{r}x}}$", f"$y = C(e^{{{r}x}} + {scale}e^{{{s}x}})$", f"$y={scale}e^{{{r}x}}+e^{{{s}x}}$"):
+    for text in (
+        f"$y = Ce^{{{r}x}}$",
+        f"$y = C(e^{{{r}x}} + {scale}e^{{{s}x}})$",
+        f"$y={scale}e^{{{r}x}}+e^{{{s}x}}$",
+    ):
         assert grade(second_order(roots), text).verdict == "incorrect", text
 
 
@@ -84,11 +102,34 @@ def test_any_text_gets_a_verdict(text: str) -> None:
 
 MATHS = st.lists(
     st.sampled_from(
-        [*"xyCeA0123456789+-*/^(){}[]|=,;'!_ $", "\\frac", "\\sqrt", "\\left", "\\right", "\\sin", "\\ln", "\\int", "\\sum", "\\boxed{",
-         "\\begin{cases}", "\\end{cases}", "\\\\", "&", "e^", "\\pm", "[[Final Answer]]:", " or ", "\\text{", "**", "\n", "\\cdot", "dx"]
+        [
+            *"xyCeA0123456789+-*/^(){}[]|=,;'!_ $",
+            "\\frac",
+            "\\sqrt",
+            "\\left",
+            "\\right",
+            "\\sin",
+            "\\ln",
+            "\\int",
+            "\\sum",
+            "\\boxed{",
+            "\\begin{cases}",
+            "\\end{cases}",
+            "\\\\",
+            "&",
+            "e^",
+            "\\pm",
+            "[[Final Answer]]:",
+            " or ",
+            "\\text{",
+            "**",
+            "\n",
+            "\\cdot",
+            "dx",
+        ]
     ),
     max_size=40,
-).map("".join)  # fmt: skip
+).map("".join)
 
 
 @QUIET
@@ -96,16 +137,23 @@ MATHS = st.lists(
 def test_broken_mathematics_is_never_right(text: str) -> None:
     """No string of 40 pieces solves this by chance: y'' = y' + e^(sin x) with three conditions."""
     problem = Problem(
-        "p", "Solve it.", "?", kind="ivp", ode="Eq(Derivative(y(x), (x, 2)), Derivative(y(x), x) + exp(sin(x)))",
-        ics=(Condition(0, "0", "17/13"),), func="y(x)",
-    )  # fmt: skip
+        "p",
+        "Solve it.",
+        "?",
+        kind="ivp",
+        ode="Eq(Derivative(y(x), (x, 2)), Derivative(y(x), x) + exp(sin(x)))",
+        ics=(Condition(0, "0", "17/13"),),
+        func="y(x)",
+    )
     assert grade(problem, text).verdict in ("incorrect", "unparsable", "undecided")
     assert extract(text).reasoning is not None
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES))
 def test_generated_family(family: str) -> None:
-    """200 reference solutions and as many by another right way are right; 200 by a misconception are wrong."""
+    """200 reference solutions and as many by another right way are right; 200 by a misconception
+    are wrong.
+    """
     rng = Random(11)
     failures = []
     for index in range(200):
