@@ -1,4 +1,5 @@
-"""A large JSONL is imported with flat memory: peak resident memory at a quarter of the size and at the full size.
+"""A large JSONL is imported with flat memory: peak resident memory at a quarter of the size and at
+the full size.
 
 Usage: python benchmarks/import_stream.py [--megabytes 200]. The last line is JSON.
 """
@@ -15,8 +16,10 @@ from lbt_core.problems.importing.options import ImportOptions
 from lbt_core.problems.importing.pipeline import import_corpus
 
 STORY = (
-    "A tank holds {0} litres of water. Brine with {1} grams of salt in a litre flows in at {2} litres a minute, and the well "
-    "stirred mixture flows out at the same rate. Find the amount of salt $Q(t)$ if $Q(0) = {3}$, that is, solve the equation "
+    "A tank holds {0} litres of water. Brine with {1} grams of salt in a litre "
+    "flows in at {2} litres a minute, and the well "
+    "stirred mixture flows out at the same rate. Find the amount of salt $Q(t)$ if "
+    "$Q(0) = {3}$, that is, solve the equation "
     "$Q' = {4} - \\frac{{{2}}}{{{0}}} Q$."
 )
 
@@ -72,7 +75,8 @@ def main() -> None:
                 }
             )
             print(
-                f"{rows[-1]['megabytes']:5d} MB  {lines:8d} lines  {seconds:7.1f} s  {peak:6.0f} MiB peak",
+                f"{rows[-1]['megabytes']:5d} MB  {lines:8d} lines  {seconds:7.1f} s  "
+                f"{peak:6.0f} MiB peak",
                 flush=True,
             )
     growth = rows[1]["peak_mib"] - rows[0]["peak_mib"]

@@ -1,7 +1,9 @@
-"""Similarity-based exams: how fast the index is, how near the exams are, and whether memory stays flat.
+"""Similarity-based exams: how fast the index is, how near the exams are, and whether memory stays
+flat.
 
-Usage: python benchmarks/similarity.py [--corpus DIR] [--large 100000] [--embedder tfidf]. Without --corpus the built-in corpus
-is used. The large run repeats its training problems with other numbers. The last line is JSON.
+Usage: python benchmarks/similarity.py [--corpus DIR] [--large 100000] [--embedder tfidf]. Without
+--corpus the built-in corpus is used. The large run repeats its training problems with other
+numbers. The last line is JSON.
 """
 
 import argparse
@@ -43,7 +45,9 @@ def enlarge(problems: Sequence[Problem], count: int) -> list[Problem]:
 
 
 def measure(problems: Sequence[Problem], embedder: str) -> dict[str, Any]:
-    """Seconds to load libraries, to index and to find all exams, peak memory in MiB, and the share of neighbours of the same topic."""
+    """Seconds to load libraries, to index and to find all exams, peak memory in MiB, and the share
+    of neighbours of the same topic.
+    """
     start = time.perf_counter()
     build_index(problems[:2], SimilaritySpec(embedder))  # libraries and models load here
     loaded = time.perf_counter() - start
@@ -70,7 +74,9 @@ def measure(problems: Sequence[Problem], embedder: str) -> dict[str, Any]:
 
 
 def run(folder: str, count: int, embedder: str) -> dict[str, Any]:
-    """One measurement on the training problems of a corpus, enlarged to ``count``, in the calling process."""
+    """One measurement on the training problems of a corpus, enlarged to ``count``, in the calling
+    process.
+    """
     train = [p for p in load_corpus(folder) if p.split == "train"]
     return measure(train[:count] if count <= len(train) else enlarge(train, count), embedder)
 

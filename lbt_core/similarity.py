@@ -1,8 +1,10 @@
-"""Which exam problems are nearest to a problem (similarity-based exams): embedded once, compared in blocks, stored as a table.
+"""Which exam problems are nearest to a problem (similarity-based exams): embedded once, compared in
+blocks, stored as a table.
 
-Two embedders. ``tfidf`` works offline: math-aware tokens, TF-IDF, reduced by a truncated SVD (latent semantic analysis).
-Any other name is a sentence-transformers model, local path or hub name (the reference code uses all-mpnet-base-v2).
-Both give unit vectors, and similarity is their cosine. Neither sees topic, family or answer, only the question's text.
+Two embedders. ``tfidf`` works offline: math-aware tokens, TF-IDF, reduced by a truncated SVD
+(latent semantic analysis). Any other name is a sentence-transformers model, local path or hub name
+(the reference code uses all-mpnet-base-v2). Both give unit vectors, and similarity is their cosine.
+Neither sees topic, family or answer, only the question's text.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,8 +44,9 @@ Embed = Callable[[Sequence[str]], Vectors]
 class SimilaritySpec:
     """``embedder``: "tfidf" or a sentence-transformers model.
 
-    ``selection``: "nearest" takes the k nearest; "spread" takes the nearest, then of the ``spread_over`` nearest each time the one
-    farthest from those taken, so that an exam is near in topic and varied within it.
+    ``selection``: "nearest" takes the k nearest; "spread" takes the nearest, then of the
+    ``spread_over`` nearest each time the one farthest from those taken, so that an exam is near in
+    topic and varied within it.
     """
 
     embedder: str = TFIDF
@@ -57,7 +60,8 @@ class SimilaritySpec:
 class SimilarityIndex:
     """The bank's unit vectors (problems x dimensions), and which of its problems are the same.
 
-    ``numbers`` is each id's row, ``keys`` each row's duplicate keys, ``holders`` the rows that hold a key.
+    ``numbers`` is each id's row, ``keys`` each row's duplicate keys, ``holders`` the rows that hold
+    a key.
     """
 
     ids: tuple[str, ...]
@@ -103,8 +107,8 @@ def _identity(problem: Problem) -> tuple[str, ...]:
 def neighbours(queries: Sequence[Problem], index: SimilarityIndex, k: int) -> pa.Table:
     """The k exam problems of every query: a table of SCHEMA, rank 0 first.
 
-    A query's own row and its duplicates (same text up to letters, same equation and conditions up to names) are never among them;
-    a bank too small for k gives fewer. Raises ValueError for k < 1.
+    A query's own row and its duplicates (same text up to letters, same equation and conditions up
+    to names) are never among them; a bank too small for k gives fewer. Raises ValueError for k < 1.
     """
     if k < 1:
         raise ValueError(f"an exam needs at least one problem, not {k}")
@@ -153,10 +157,11 @@ def _vectors(block: Sequence[Problem], index: SimilarityIndex) -> Vectors:
 def _top(
     queries: Vectors, bank: Vectors, banned: Sequence[Sequence[int]], k: int
 ) -> tuple[NDArray[np.int64], Vectors]:
-    """Numbers and cosines of the k nearest allowed bank rows, -1 where there are fewer; ties go to the smaller number.
+    """Numbers and cosines of the k nearest allowed bank rows, -1 where there are fewer; ties go to
+    the smaller number.
 
-    The bank is cut into groups of GROUP rows: the k best rows lie in the k groups with the greatest maxima, so one pass over the
-    block finds the groups and only those are sorted.
+    The bank is cut into groups of GROUP rows: the k best rows lie in the k groups with the greatest
+    maxima, so one pass over the block finds the groups and only those are sorted.
     """
     cosines = queries @ bank.T
     for row, numbers in enumerate(banned):
@@ -176,7 +181,7 @@ def _top(
 
 
 def _greatest(values: Vectors, k: int) -> NDArray[np.int64]:
-    """Columns of each row's k greatest rounded values, greatest first, ties to the smaller column."""
+    """Columns of each row's k greatest rounded values, ties to the smaller column."""
     width = values.shape[1]
     keys = np.round(values * -(10.0**DECIMALS)).astype(np.int64) * width + np.arange(width)
     if k < width:
@@ -189,7 +194,9 @@ def _greatest(values: Vectors, k: int) -> NDArray[np.int64]:
 def _spread(
     found: NDArray[np.int64], similarity: Vectors, bank: Vectors, k: int
 ) -> tuple[NDArray[np.int64], Vectors]:
-    """k of each row's candidates: the nearest, then each time the one least similar to those already taken."""
+    """k of each row's candidates: the nearest, then each time the one least similar to those
+    already taken.
+    """
     chosen = np.full((len(found), k), -1, dtype=np.int64)
     values = np.full((len(found), k), BANNED, dtype=np.float32)
     for row, numbers in enumerate(found):
@@ -226,10 +233,12 @@ def _table(
 
 
 def fit_tfidf(texts: Sequence[str]) -> Embed:
-    """The offline embedder, fitted on a bank: at most DIMENSIONS numbers a text, independent of the order of features.
+    """The offline embedder, fitted on a bank: at most DIMENSIONS numbers a text, independent of the
+    order of features.
 
-    TF-IDF with sublinear term frequency over words, formula structure and their pairs and triples, then a truncated SVD with a
-    fixed seed; vocabulary and SVD are fitted on an even sample of FIT_SAMPLE texts where there are more.
+    TF-IDF with sublinear term frequency over words, formula structure and their pairs and triples,
+    then a truncated SVD with a fixed seed; vocabulary and SVD are fitted on an even sample of
+    FIT_SAMPLE texts where there are more.
     """
     from sklearn.decomposition import TruncatedSVD  # noqa: PLC0415 - heavy import, only where used
     from sklearn.feature_extraction.text import TfidfVectorizer  # noqa: PLC0415 - heavy import, only where used

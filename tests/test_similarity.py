@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lbt_core import similarity
@@ -48,8 +48,14 @@ def test_a_problem_is_never_in_its_own_exam_nor_are_its_duplicates() -> None:
         Problem("a", "Solve $y'=2y$, $y(0)=1$.", "1", **ode),
         Problem("b", "solve $y' = 2y$ ,  $y(0) = 1$", "1"),
         Problem("c", "Solve $u'=2u$, $u(0)=1$.", "1"),
-        Problem("d", "A colony doubles from 1, $P'=2P$.", "1", ode="Eq(Derivative(P(t), t) - 2*P(t), 0)", ics=ode["ics"]),
-    ]  # fmt: skip
+        Problem(
+            "d",
+            "A colony doubles from 1, $P'=2P$.",
+            "1",
+            ode="Eq(Derivative(P(t), t) - 2*P(t), 0)",
+            ics=ode["ics"],
+        ),
+    ]
     bank = same + problems(3)
     exams = exams_of(neighbours(bank, build_index(bank), len(bank)))
     assert not set(exams["a"]) & {"a", "b", "c", "d"}
@@ -88,9 +94,11 @@ def test_block_size_does_not_change_exams(monkeypatch: pytest.MonkeyPatch) -> No
 def test_spread_exams_start_with_the_nearest_and_vary_more() -> None:
     bank = problems(20)
     near, spread = (
-        exams_of(neighbours(bank, build_index(bank, SimilaritySpec(selection=mode, spread_over=15)), 4))
+        exams_of(
+            neighbours(bank, build_index(bank, SimilaritySpec(selection=mode, spread_over=15)), 4)
+        )
         for mode in ("nearest", "spread")
-    )  # fmt: skip
+    )
     index = build_index(bank)
 
     def closeness(exams: dict[str, list[str]]) -> float:
@@ -118,6 +126,7 @@ def test_an_empty_bank_is_refused() -> None:
         build_index([])
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(1, 5), st.integers(1, 200), st.integers(1, 7), st.integers(0, 1000))
 def test_the_best_rows_are_those_of_a_full_sort(
     queries: int, width: int, k: int, seed: int

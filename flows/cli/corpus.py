@@ -64,7 +64,9 @@ def import_command(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Flatten a raw corpus to self-contained questions; every item is imported, merged or set aside with a reason."""
+    """Flatten a raw corpus to self-contained questions; every item is imported, merged or set aside
+    with a reason.
+    """
     options = ImportOptions(
         fields=parse_map(mapping or []),
         split=SplitSpec(seed, test),
@@ -85,7 +87,8 @@ def import_command(
         def report(counts: Counts) -> None:
             progress.update(
                 task,
-                description=f"{counts.items} items, {counts.set_aside} set aside, {counts.duplicates} duplicates",
+                description=f"{counts.items} items, {counts.set_aside} set aside, "
+                f"{counts.duplicates} duplicates",
             )
 
         summary = import_corpus(source, to, options, report)
@@ -136,7 +139,9 @@ def show_command(
 
 
 def describe(problems: Sequence[Problem]) -> dict[str, Any]:
-    """Counts by split, topic, kind and family, how many have equations, and the lengths in characters."""
+    """Counts by split, topic, kind and family, how many have equations, and the lengths in
+    characters.
+    """
     return {
         "problems": len(problems),
         "splits": dict(Counter(p.split for p in problems)),
@@ -169,7 +174,8 @@ def _lengths(values: list[int]) -> dict[str, int] | None:
 def _print_facts(folder: Path, facts: dict[str, Any], licence: list[str]) -> None:
     splits = ", ".join(f"{count} {name}" for name, count in facts["splits"].items())
     console.print(
-        f"[bold]{folder}[/]: {facts['problems']} problems ({splits}), {len(facts['topics'])} topics, "
+        f"[bold]{folder}[/]: {facts['problems']} problems ({splits}), "
+        f"{len(facts['topics'])} topics, "
         f"{facts['families']} families, {facts['with_equation']} with an equation",
         highlight=False,
     )

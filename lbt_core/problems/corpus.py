@@ -1,4 +1,6 @@
-"""An imported corpus on disk: two Parquet files of problems, what was left out and why, and where it all came from."""
+"""An imported corpus on disk: two Parquet files of problems, what was left out and why, and where
+it all came from.
+"""
 
 import json
 from pathlib import Path
@@ -27,7 +29,8 @@ def load_corpus(folder: str | Path) -> list[Problem]:
         path = folder / name
         if not path.is_file():
             raise UserError(
-                f"{folder} is no imported corpus ({name} is missing): write one with `lbt corpus import SOURCE --to {folder}`"
+                f"{folder} is no imported corpus ({name} is missing): write one with "
+                f"`lbt corpus import SOURCE --to {folder}`"
             )
         try:
             problems += from_table(pq.read_table(path), Problem)
@@ -37,7 +40,10 @@ def load_corpus(folder: str | Path) -> list[Problem]:
 
 
 def load_summary(folder: str | Path) -> dict[str, Any]:
-    """The summary that importing wrote: source, licence, counts, reasons, splits. Raises UserError where there is none."""
+    """The summary that importing wrote: source, licence, counts, reasons, splits.
+
+    Raises UserError where there is none.
+    """
     path = Path(folder) / SUMMARY
     try:
         loaded = json.loads(path.read_text("utf-8"))

@@ -1,8 +1,9 @@
 """When two problems are the same: keys of the question's text and of its equation.
 
-Three keys, from strict to loose. ``question_key`` ignores spacing, markup and letter case of the prose. ``letters_key`` also
-ignores which letters the formulas use. ``ode_key`` (of the machine-readable equation) ignores wording altogether.
-Importing merges duplicates by the first and by the equation with its conditions; splits and exams keep apart by all of them.
+Three keys, from strict to loose. ``question_key`` ignores spacing, markup and letter case of the
+prose. ``letters_key`` also ignores which letters the formulas use. ``ode_key`` (of the
+machine-readable equation) ignores wording altogether. Importing merges duplicates by the first and
+by the equation with its conditions; splits and exams keep apart by all of them.
 """
 
 import re
@@ -16,7 +17,8 @@ _DELIMITERS = re.compile(
     r"|\\end\{(?:equation|align|displaymath|gather)\*?\}"
 )
 _SPACING = re.compile(
-    r"\\[,;:!> ]|~|\\(?:quad|qquad|enspace|displaystyle|textstyle|limits|left|right|[bB]igg?[lr]?|noindent)(?![A-Za-z])"
+    r"\\[,;:!> ]|~|\\(?:quad|qquad|enspace|displaystyle|textstyle|limits|left|right"
+    r"|[bB]igg?[lr]?|noindent)(?![A-Za-z])"
 )
 _SYNONYMS = (
     (re.compile(r"\\[dt]frac(?![A-Za-z])"), r"\\frac"),
@@ -55,7 +57,9 @@ _FUNCTION_WORDS = frozenset(
 
 
 def pieces(text: str) -> list[str]:
-    """The text as macros, words, numbers and single characters, without spacing, delimiters and punctuation."""
+    """The text as macros, words, numbers and single characters, without spacing, delimiters and
+    punctuation.
+    """
     text = unicodedata.normalize("NFKC", text)
     text = _DELIMITERS.sub(" ", text)
     text = _SPACING.sub(" ", text)
@@ -76,7 +80,9 @@ def question_key(question: str) -> str:
 
 
 def letters_key(question: str) -> str:
-    """Identity of a question's text after renaming the letters of its formulas in order of appearance."""
+    """Identity of a question's text after renaming the letters of its formulas in order of
+    appearance.
+    """
     return _letters_key(pieces(question))
 
 
@@ -109,7 +115,9 @@ def _is_product(piece: str) -> bool:
 
 
 def duplicate_keys(problem: Problem) -> tuple[str, ...]:
-    """Keys of which two duplicates share at least one: text up to letters, equation with conditions up to renaming."""
+    """Keys of which two duplicates share at least one: text up to letters, equation with conditions
+    up to renaming.
+    """
     keys = _text_keys(problem.question)
     if problem.ode is not None:
         key = ode_key(problem.ode, problem.ics)
@@ -119,7 +127,9 @@ def duplicate_keys(problem: Problem) -> tuple[str, ...]:
 
 
 def leak_keys(problem: Problem) -> tuple[str, ...]:
-    """Keys of which two problems must share none to be on different sides of a split: conditions do not count."""
+    """Keys of which two problems must share none to be on different sides of a split: conditions do
+    not count.
+    """
     keys = _text_keys(problem.question)
     if problem.ode is not None:
         key = ode_key(problem.ode)
@@ -129,9 +139,11 @@ def leak_keys(problem: Problem) -> tuple[str, ...]:
 
 
 def merge_keys(problem: Problem) -> tuple[str, ...]:
-    """Keys of which two items share at least one when importing merges them: same text, or same equation and conditions.
+    """Keys of which two items share at least one when importing merges them: same text, or same
+    equation and conditions.
 
-    The equation counts only with the same kind of task: solving an equation and classifying it are two questions.
+    The equation counts only with the same kind of task: solving an equation and classifying it are
+    two questions.
     """
     keys = ["q:" + question_key(problem.question)]
     if problem.ode is not None:

@@ -1,8 +1,10 @@
-"""A key of an equation that does not depend on the names in it: the same for y' = a y and P'(t) - r P(t) = 0.
+"""A key of an equation that does not depend on the names in it: the same for y' = a y and P'(t) - r
+P(t) = 0.
 
-Equations are sympy-syntax strings. They are read with ``ast`` (nothing is evaluated), written as sums of products with exact
-coefficients, collected on one side and divided by their leading coefficient. The key is the least text over all renamings of
-unknowns, variables and parameters, so it needs no computer algebra and takes a fraction of a millisecond.
+Equations are sympy-syntax strings. They are read with ``ast`` (nothing is evaluated), written as
+sums of products with exact coefficients, collected on one side and divided by their leading
+coefficient. The key is the least text over all renamings of unknowns, variables and parameters, so
+it needs no computer algebra and takes a fraction of a millisecond.
 """
 
 import ast
@@ -70,7 +72,8 @@ class UnreadableEquationError(ValueError):
 def ode_key(ode: str, conditions: Sequence[Condition] | None = None) -> str | None:
     """Key of an equation or system up to renaming, or None where it cannot be read.
 
-    With ``conditions`` (also the empty sequence) they are part of the key; with None only the equation counts.
+    With ``conditions`` (also the empty sequence) they are part of the key; with None only the
+    equation counts.
     """
     try:
         equations, points = _read(ode, conditions or ())
@@ -84,7 +87,9 @@ def ode_key(ode: str, conditions: Sequence[Condition] | None = None) -> str | No
 
 
 def exact_ode_key(ode: str, conditions: Sequence[Condition], func: str | None) -> str | None:
-    """Key of the same equation, conditions and names: rearranging the terms does not change it, renaming does."""
+    """Key of the same equation, conditions and names: rearranging the terms does not change it,
+    renaming does.
+    """
     try:
         equations, points = _read(ode, conditions)
         text = _write(equations, points, {})
@@ -94,7 +99,9 @@ def exact_ode_key(ode: str, conditions: Sequence[Condition], func: str | None) -
 
 
 def _read(ode: str, conditions: Sequence[Condition]) -> tuple[list[ast.expr], list[ast.expr]]:
-    """Left minus right side of each equation, and (order, point, value) of each condition as a tuple expression."""
+    """Left minus right side of each equation, and (order, point, value) of each condition as a
+    tuple expression.
+    """
     tree = _parse(ode)
     items = tree.elts if isinstance(tree, ast.List | ast.Tuple) else [tree]
     equations = [_one_side(item) for item in items]
@@ -120,7 +127,9 @@ def _one_side(item: ast.expr) -> ast.expr:
 
 
 def _names(trees: Iterable[ast.expr]) -> tuple[list[str], list[str]]:
-    """Names that are called as functions and are not known ones, and all other renamable names, each sorted."""
+    """Names that are called as functions and are not known ones, and all other renamable names,
+    each sorted.
+    """
     called: set[str] = set()
     plain: set[str] = set()
     for tree in trees:
@@ -141,7 +150,7 @@ def _renamings(
         orders: Iterable[tuple[Sequence[str], Sequence[str]]] = product(
             permutations(functions), permutations(plain)
         )
-    else:  # too many to try all: order each name by how the equation looks when only that name is marked
+    else:  # too many to try all: order names by how the equation looks when only one is marked
 
         def look(name: str) -> str:
             blind = dict.fromkeys([*functions, *plain], "o") | {name: "m"}
@@ -161,7 +170,9 @@ def _write(equations: list[ast.expr], points: list[ast.expr], renaming: Mapping[
 
 
 def _monic(terms: Sum) -> Sum:
-    """The sum divided by the coefficient of its first term in the fixed order; equations are equal up to a factor."""
+    """The sum divided by the coefficient of its first term in the fixed order; equations are equal
+    up to a factor.
+    """
     if not terms:
         return terms
     lead = terms[min(terms)]
@@ -180,7 +191,9 @@ def _atom(text: str, power: Fraction = Fraction(1)) -> Sum:
 
 
 def _sum(node: ast.expr, renaming: Mapping[str, str]) -> Sum:
-    """The expression as a sum of products of atoms; what is not a sum or product becomes an atom by its own text."""
+    """The expression as a sum of products of atoms; what is not a sum or product becomes an atom by
+    its own text.
+    """
     match node:
         case ast.Constant(value=bool()) | ast.Constant(value=str()):
             raise UnreadableEquationError(f"unexpected {node.value!r}")
@@ -230,7 +243,9 @@ def _call(name: str, args: list[ast.expr], renaming: Mapping[str, str]) -> Sum:
 
 
 def _derivative(args: list[ast.expr], renaming: Mapping[str, str]) -> str:
-    """Derivative(y(x), x, x) and Derivative(y(x), (x, 2)) alike, by variable and order; highest orders sort first."""
+    """Derivative(y(x), x, x) and Derivative(y(x), (x, 2)) alike, by variable and order; highest
+    orders sort first.
+    """
     orders: dict[str, int] = {}
     for arg in args[1:]:
         if (

@@ -1,7 +1,9 @@
-"""Training and test problems: chosen by seed, stratified by topic, and never the same problem on both sides.
+"""Training and test problems: chosen by seed, stratified by topic, and never the same problem on
+both sides.
 
-Problems that share a key of ``normalise.leak_keys`` (text, text up to letters, equation up to renaming) form a cluster, and
-clusters are dealt out whole. The order is a hash of the seed and the problem ids, so it does not depend on the order of a file.
+Problems that share a key of ``normalise.leak_keys`` (text, text up to letters, equation up to
+renaming) form a cluster, and clusters are dealt out whole. The order is a hash of the seed and the
+problem ids, so it does not depend on the order of a file.
 """
 
 import hashlib
@@ -33,7 +35,8 @@ class SplitSpec:
             count = min(count, max(0, problems - 1))
         if self.test < 0 or 0 < problems <= count:
             raise UserError(
-                f"--test {self.test:g} of {problems} problems leaves none for training: give a share below 1 or a smaller number"
+                f"--test {self.test:g} of {problems} problems leaves none for training: "
+                "give a share below 1 or a smaller number"
             )
         return count
 
@@ -82,9 +85,10 @@ def assign_splits(
 ) -> list[str | None]:
     """The split of every problem, None for one whose given split would leak.
 
-    ``topics`` are topic numbers, ``keys`` are ``order_key`` values, ``roots`` the cluster of each problem. Splits that are given
-    are kept: problems without one follow their cluster, else they train, and a problem given to training (or validation) whose
-    cluster holds a given test problem gets None. Without any given test problem, ``spec`` decides.
+    ``topics`` are topic numbers, ``keys`` are ``order_key`` values, ``roots`` the cluster of each
+    problem. Splits that are given are kept: problems without one follow their cluster, else they
+    train, and a problem given to training (or validation) whose cluster holds a given test problem
+    gets None. Without any given test problem, ``spec`` decides.
     """
     if any(name not in (None, "train") for name in given):
         return _kept(roots, given)
@@ -110,7 +114,9 @@ def _kept(roots: NDArray[np.int64], given: Sequence[str | None]) -> list[str | N
 def _drawn(
     topics: NDArray[np.int64], keys: NDArray[np.int64], roots: NDArray[np.int64], wanted: int
 ) -> NDArray[np.bool_]:
-    """Which problems are test problems: per topic its share by largest remainder, then what is missing from anywhere."""
+    """Which problems are test problems: per topic its share by largest remainder, then what is
+    missing from anywhere.
+    """
     clusters, first, inverse, sizes = np.unique(
         roots, return_index=True, return_inverse=True, return_counts=True
     )
@@ -164,7 +170,9 @@ def clusters_of(problems: Iterable[Problem]) -> Clusters:
 
 
 def leaks(one: Iterable[Problem], other: Iterable[Problem]) -> list[tuple[str, str, str]]:
-    """(id, id, key) of every problem of one set that shares a leak key with a problem of the other; empty if none does."""
+    """(id, id, key) of every problem of one set that shares a leak key with a problem of the other;
+    empty if none does.
+    """
     keys: dict[str, str] = {}
     for problem in one:
         for key in leak_keys(problem):

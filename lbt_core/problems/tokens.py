@@ -69,7 +69,8 @@ def math_tokens(text: str) -> list[str]:
 
 
 def math_ngrams(text: str) -> list[str]:
-    """The tokens with their pairs and triples, so that the order of a formula counts, and the numbers.
+    """The tokens with their pairs and triples, so that the order of a formula counts, and the
+    numbers.
 
     Numbers tell apart the problems of one kind, whose tokens are otherwise the same.
     """

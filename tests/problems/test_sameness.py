@@ -1,7 +1,7 @@
 """When two problems are the same: keys of texts and of equations."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lbt_core.problems.normalise import leak_keys, letters_key, merge_keys, question_key
@@ -76,6 +76,7 @@ def test_a_tower_of_powers_is_not_computed() -> None:
     assert ode_key("Eq(y(x), 9**9**9**9)") is not None
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.text(st.characters(exclude_characters="\\"), max_size=60))
 def test_space_around_a_text_does_not_count(text: str) -> None:
     assert question_key(text) == question_key(f"  {text} ")
@@ -84,6 +85,7 @@ def test_space_around_a_text_does_not_count(text: str) -> None:
 LETTERS = st.permutations(["y", "x", "a", "b"])
 
 
+@settings(deadline=None, max_examples=50)
 @given(LETTERS, LETTERS)
 def test_the_key_does_not_depend_on_the_letters(one: list[str], other: list[str]) -> None:
     def equation(names: list[str]) -> str:

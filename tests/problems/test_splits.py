@@ -1,7 +1,7 @@
 """Splits: sizes, topics, seeds, and no problem on both sides."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lbt_core.errors import UserError
@@ -36,6 +36,7 @@ def parted(problems: list[Problem], spec: SplitSpec) -> tuple[list[Problem], lis
     return by["train"], by["test"]
 
 
+@settings(deadline=None, max_examples=50)
 @given(PROBLEMS, st.integers(0, 5), st.floats(0, 0.9))
 def test_no_equation_stands_on_both_sides(problems: list[Problem], seed: int, share: float) -> None:
     train, test = parted(problems, SplitSpec(seed, share))
@@ -44,6 +45,7 @@ def test_no_equation_stands_on_both_sides(problems: list[Problem], seed: int, sh
     assert len(test) <= round(share * len(problems))
 
 
+@settings(deadline=None, max_examples=50)
 @given(PROBLEMS, st.integers(0, 5), st.randoms())
 def test_the_order_of_the_problems_does_not_count(
     problems: list[Problem], seed: int, random: object

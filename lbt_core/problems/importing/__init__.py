@@ -1,1 +1,3 @@
-"""Importing a raw corpus: read any shape, flatten to self-contained questions, check, merge duplicates, split, write."""
+"""Importing a raw corpus: read any shape, flatten to self-contained questions, check, merge
+duplicates, split, write.
+"""

@@ -1,4 +1,6 @@
-"""The encoding of a text file, found by reading it once: byte order mark, UTF-16 without one, UTF-8, else Windows-1252."""
+"""The encoding of a text file, found by reading it once: byte order mark, UTF-16 without one,
+UTF-8, else Windows-1252.
+"""
 
 import codecs
 import gzip
@@ -50,8 +52,8 @@ def check_whole(path: Path) -> None:
 def find_encoding(path: Path, stated: str | None = None) -> Encoding:
     """The encoding to read a text file with; ``stated`` (the user's) is only checked.
 
-    Raises UserError for an empty file, an unknown encoding, bytes that the stated encoding does not know, and a file that mixes
-    encodings, naming the line and the remedy.
+    Raises UserError for an empty file, an unknown encoding, bytes that the stated encoding does not
+    know, and a file that mixes encodings, naming the line and the remedy.
     """
     with open_binary(path) as file:
         head = file.read(4096)
@@ -92,14 +94,16 @@ def _checked(path: Path, name: str) -> Encoding:
                 line += decoder.decode(block).count("\n")
             except UnicodeError:
                 raise UserError(
-                    f"{path.name} is not {name} (near line {line + _newlines_to_error(block, name)}): "
+                    f"{path.name} is not {name} (near line "
+                    f"{line + _newlines_to_error(block, name)}): "
                     "convert the file to UTF-8, or name its encoding with --encoding"
                 ) from None
     try:
         decoder.decode(b"", final=True)
     except UnicodeError:
         raise UserError(
-            f"{path.name} ends in the middle of a character (line {line}): the file is cut off; get it again"
+            f"{path.name} ends in the middle of a character (line {line}): the file is "
+            "cut off; get it again"
         ) from None
     return Encoding(name)
 
@@ -124,7 +128,9 @@ def _cut_character(decoder: codecs.IncrementalDecoder, line: int) -> int | None:
 
 
 def _narrow(path: Path) -> Encoding:
-    """UTF-8 if all of it is; Windows-1252 if none of it is; a file with both is refused, naming the first bad line."""
+    """UTF-8 if all of it is; Windows-1252 if none of it is; a file with both is refused, naming the
+    first bad line.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
     line, bad_line, has_utf8, undefined = 1, None, False, False
     with open_binary(path) as file:
@@ -144,10 +150,12 @@ def _narrow(path: Path) -> Encoding:
         return Encoding("utf-8")
     if has_utf8 or undefined:
         raise UserError(
-            f"{path.name}, line {bad_line}: bytes that are not UTF-8, in a file that is neither UTF-8 nor Windows-1252 throughout: "
+            f"{path.name}, line {bad_line}: bytes that are not UTF-8, in a file that is "
+            "neither UTF-8 nor Windows-1252 throughout: "
             "convert the file to UTF-8, or name its encoding with --encoding"
         )
     return Encoding(
         "cp1252",
-        f"{path.name} is not UTF-8 (line {bad_line}) and was read as Windows-1252; if letters look wrong, use --encoding",
+        f"{path.name} is not UTF-8 (line {bad_line}) and was read as Windows-1252; if "
+        "letters look wrong, use --encoding",
     )

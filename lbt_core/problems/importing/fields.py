@@ -1,4 +1,6 @@
-"""Which key of a record holds which field: known names, the user's ``--map FIELD=PATH``, and values as plain text."""
+"""Which key of a record holds which field: known names, the user's ``--map FIELD=PATH``, and values
+as plain text.
+"""
 
 import math
 import re
@@ -10,27 +12,35 @@ from typing import Any
 from lbt_core.errors import UserError
 
 NAMES: dict[str, tuple[str, ...]] = {
-    "id": ("id", "uid", "uuid", "problem_id", "question_id", "exercise_id", "qid", "key", "number", "no", "num"),
-    "label": ("label", "part", "letter", "part_id", "part_label", "subpart", "number", "no", "id", "name"),
+    "id": ("id", "uid", "uuid", "problem_id", "question_id", "exercise_id", "qid", "key",
+    "number", "no", "num"),
+    "label": ("label", "part", "letter", "part_id", "part_label", "subpart", "number", "no",
+    "id", "name"),
     "question": (
-        "question", "problem", "problem_text", "question_text", "stem", "statement", "problem_statement", "prompt", "query",
+        "question", "problem", "problem_text", "question_text", "stem", "statement",
+        "problem_statement", "prompt", "query",
         "exercise", "exercise_text", "task", "text", "body", "content", "latex", "input",
     ),
     "answer": (
-        "answer", "answer_raw", "final_answer", "reference_answer", "correct_answer", "expected_answer", "gold_answer",
-        "ground_truth", "gold", "ans", "answer_text", "reference", "result", "expected", "target", "answers", "output",
+        "answer", "answer_raw", "final_answer", "reference_answer", "correct_answer",
+        "expected_answer", "gold_answer",
+        "ground_truth", "gold", "ans", "answer_text", "reference", "result", "expected",
+        "target", "answers", "output",
     ),
     "solution": (
-        "solution", "worked_solution", "full_solution", "reference_solution", "solution_text", "explanation", "rationale",
+        "solution", "worked_solution", "full_solution", "reference_solution",
+        "solution_text", "explanation", "rationale",
         "derivation", "steps", "solutions", "response", "completion",
     ),
     "parts": (
-        "parts", "subparts", "sub_parts", "subproblems", "sub_problems", "subquestions", "sub_questions", "part_list",
+        "parts", "subparts", "sub_parts", "subproblems", "sub_problems", "subquestions",
+        "sub_questions", "part_list",
         "subexercises", "items", "tasks", "variants",
     ),
     "after": ("after_parts", "after", "closing", "epilogue", "note_after"),
     "hint": ("hint", "hints"),
-    "topic": ("topic", "subject", "category", "tag", "tags", "topics", "subtopic", "area", "concept"),
+    "topic": ("topic", "subject", "category", "tag", "tags", "topics", "subtopic", "area",
+    "concept"),
     "family": ("family", "template", "problem_family"),
     "kind": ("kind", "problem_kind", "type", "problem_type"),
     "ode": ("ode", "equation_sympy", "ode_sympy"),
@@ -41,11 +51,15 @@ NAMES: dict[str, tuple[str, ...]] = {
     "chapter": ("chapter", "chapter_title", "unit", "module"),
     "section": ("section", "section_title", "lesson"),
 }  # fmt: skip
-"""The names that are looked for, in this order and without regard to case, spaces, dashes and underscores."""
+"""The names that are looked for, in this order and without regard to case, spaces, dashes and
+underscores.
+"""
 
 CONTAINERS = (
-    "exercises", "problems", "questions", "sections", "chapters", "subsections", "units", "modules", "lessons", "data", "items",
-    "examples", "records", "rows", "children", "problem_sets", "sets", "parts", "contents", "book", "train", "test", "validation",
+    "exercises", "problems", "questions", "sections", "chapters", "subsections", "units",
+    "modules", "lessons", "data", "items",
+    "examples", "records", "rows", "children", "problem_sets", "sets", "parts", "contents",
+    "book", "train", "test", "validation",
 )  # fmt: skip
 TITLES = ("title", "name", "heading", "chapter", "section", "topic", "label")
 SHARED_TEXT = (
@@ -150,7 +164,9 @@ def follow(record: Any, path: Sequence[str]) -> Any:
 
 
 def lookup(record: Mapping[str, Any], name: str, fields: FieldMap) -> Any:
-    """The value of a field: at the mapped path if one is given, else under the first known name that holds something."""
+    """The value of a field: at the mapped path if one is given, else under the first known name
+    that holds something.
+    """
     if fields.has(name):
         return follow(record, fields.paths[name])
     return first_of(record, NAMES[name])
@@ -183,7 +199,9 @@ def is_empty(value: Any) -> bool:
 
 
 def as_text(value: Any, depth: int = 0) -> str:
-    """A value as text: numbers written out, lists joined by line ends, mappings by their text or as ``key = value``."""
+    """A value as text: numbers written out, lists joined by line ends, mappings by their text or as
+    ``key = value``.
+    """
     if is_empty(value) or depth > MAX_TEXT_DEPTH:
         return ""
     if isinstance(value, str):
@@ -210,7 +228,9 @@ def as_text(value: Any, depth: int = 0) -> str:
 
 
 def answer_text(value: Any) -> str:
-    """A reference answer as text, "" where the source says that it has none; a list of answers is joined by commas."""
+    """A reference answer as text, "" where the source says that it has none; a list of answers is
+    joined by commas.
+    """
     if isinstance(value, list | tuple):
         texts = [answer_text(item) for item in value]
         return ", ".join(dict.fromkeys(text for text in texts if text))

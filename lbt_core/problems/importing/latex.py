@@ -1,4 +1,6 @@
-"""Textbook LaTeX as plain questions: layout and book macros out, units written out, figures and references found."""
+"""Textbook LaTeX as plain questions: layout and book macros out, units written out, figures and
+references found.
+"""
 
 import re
 from collections.abc import Callable
@@ -20,8 +22,10 @@ _LOST_ESCAPES = (
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\u200b-\u200f\u2028\u2029]")
 _WRAPPED = re.compile(r"(?<![.:;?!\\\n])[ \t]*\n(?=[a-z$])")  # a line that goes on in the next
 _LAYOUT = re.compile(
-    r"\\(?:leavevmode|allowbreak|noindent|displaystyle|textstyle|bigskip|medskip|smallskip|newline|par|centering)(?![A-Za-z]) ?"
-    r"|\\(?:pagebreak|nopagebreak|linebreak|vspace\*?|hspace\*?|vskip|label|index|myindex)(?:\[[^\]]*\]|\{[^{}]*\})+"
+    r"\\(?:leavevmode|allowbreak|noindent|displaystyle|textstyle|bigskip|medskip"
+    r"|smallskip|newline|par|centering)(?![A-Za-z]) ?"
+    r"|\\(?:pagebreak|nopagebreak|linebreak|vspace\*?|hspace\*?|vskip|label|index"
+    r"|myindex)(?:\[[^\]]*\]|\{[^{}]*\})+"
     r"|\\pagebreak(?![A-Za-z])|\\@"
 )
 _PLAIN_COMMANDS = frozenset(
@@ -29,14 +33,17 @@ _PLAIN_COMMANDS = frozenset(
 )
 _DROPPED_COMMANDS = frozenset({"footnote", "footnotetext", "label", "index", "caption"})
 FIGURE = re.compile(
-    r"\\[A-Za-z]*includegraphics|\\begin\{(?:figure|tikzpicture|picture)\}|\\inputpdft|!\[[^\]]*\]\([^)]*\)|<img\b"
+    r"\\[A-Za-z]*includegraphics|\\begin\{(?:figure|tikzpicture|picture)\}"
+    r"|\\inputpdft|!\[[^\]]*\]\([^)]*\)|<img\b"
 )
 _FIGURE_BOXES = ("vtop", "vbox", "hbox", "parbox", "diffyincludegraphics", "includegraphics")
 _TASK = re.compile(r"\\begin\{tasks\}(\[[^\]]*\])?(?:\(\d+\))?(.*?)\\end\{tasks\}", re.DOTALL)
 
 
 def balanced(text: str, start: int) -> int:
-    """Index just after the brace group that opens at ``start``; the end of the text where it is never closed."""
+    """Index just after the brace group that opens at ``start``; the end of the text where it is
+    never closed.
+    """
     depth = 0
     for i in range(start, len(text)):
         if text[i] == "{" and text[i - 1 : i] != "\\":
@@ -49,7 +56,9 @@ def balanced(text: str, start: int) -> int:
 
 
 def replace_command(text: str, name: str, write: Callable[[str | None, list[str]], str]) -> str:
-    """Every ``\\name[option]{argument}{argument}`` replaced by ``write(option, arguments)``, braces balanced; ``write`` must not return the command."""
+    """Every ``\\name[option]{argument}{argument}`` replaced by ``write(option, arguments)``, braces
+    balanced; ``write`` must not return the command.
+    """
     if f"\\{name}" not in text:
         return text
     pattern = re.compile(rf"\\{name}(?![A-Za-z])\*?\s*(\[[^\]]*\])?\s*(?=\{{)")
@@ -93,7 +102,9 @@ def formulas(text: str) -> list[str]:
 
 
 def repair(text: str) -> str:
-    """Undo lost escapes (a JSON "\\frac" read as form feed), drop control characters, unify line ends."""
+    """Undo lost escapes (a JSON "\\frac" read as form feed), drop control characters, unify line
+    ends.
+    """
     for pattern, replacement in _LOST_ESCAPES:
         text = pattern.sub(replacement, text)
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
@@ -115,7 +126,9 @@ def clean(text: str) -> str:
 
 
 def clean_answer(text: str) -> str:
-    """A reference answer without layout, figures, closing punctuation and remarks that leave the rest to the reader."""
+    """A reference answer without layout, figures, closing punctuation and remarks that leave the
+    rest to the reader.
+    """
     text = clean(drop_figures(text))
     text = re.sub(r"[^.$]*\bleft to (?:the )?reader\.?", "", text, flags=re.IGNORECASE)
     text = re.sub(r"(?:\\q?quad|\\\\|\s)+$", "", text.strip())
@@ -140,7 +153,8 @@ def drop_figures(text: str) -> str:
 
 
 def tasks_of(text: str) -> tuple[str, list[str]]:
-    """Text and items of a resumed ``tasks`` list, the way a book continues (a) with (b), (c) after some words.
+    """Text and items of a resumed ``tasks`` list, the way a book continues (a) with (b), (c) after
+    some words.
 
     Without such a list the text comes back with no items.
     """
@@ -169,7 +183,9 @@ def _matrices(text: str) -> str:
 
 
 def _units(text: str, name: str, arity: int) -> str:
-    """``\\unitfrac[5]{m}{s}`` as "5 m/s" in prose and with an upright unit in formulas; a value may hold its own $."""
+    """``\\unitfrac[5]{m}{s}`` as "5 m/s" in prose and with an upright unit in formulas; a value may
+    hold its own $.
+    """
 
     def write(in_math: bool) -> Callable[[str | None, list[str]], str]:
         def written(option: str | None, arguments: list[str]) -> str:

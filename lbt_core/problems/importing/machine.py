@@ -1,4 +1,6 @@
-"""The machine-readable side of a question: equation, conditions, unknown, kind, and the proof of the reference answer."""
+"""The machine-readable side of a question: equation, conditions, unknown, kind, and the proof of
+the reference answer.
+"""
 
 import ast
 import json
@@ -19,13 +21,17 @@ _ASKS_TO_SOLVE = re.compile(
     re.IGNORECASE,
 )
 _ASKS_MORE = re.compile(
-    r"\b(?:euler|approximat|classif|critical|limit|series|laplace transform of|transfer|integrating factor for|error|linear\?|"
-    r"how (?:many|much|long|far|fast)|what|when|which|where|why|is it|verify|show|set up|write|rewrite|convert|steady|stationary|equilibri|eigenval|"
-    r"describe|behavio|sketch|draw|interval|numerical|initial condition|for all|positive integer|cases?)",
+    r"\b(?:euler|approximat|classif|critical|limit|series|laplace transform of"
+    r"|transfer|integrating factor for|error|linear\?|"
+    r"how (?:many|much|long|far|fast)|what|when|which|where|why|is it|verify|show"
+    r"|set up|write|rewrite|convert|steady|stationary|equilibri|eigenval|"
+    r"describe|behavio|sketch|draw|interval|numerical|initial condition|for all"
+    r"|positive integer|cases?)",
     re.IGNORECASE,
 )
 _OTHER_TASK = re.compile(
-    r"\b(?:approximat|euler|runge|errors?\b|classif|critical|equilibri|stationary|limit|integrating factor for|eigenvalues)",
+    r"\b(?:approximat|euler|runge|errors?\b|classif|critical|equilibri|stationary"
+    r"|limit|integrating factor for|eigenvalues)",
     re.IGNORECASE,
 )
 _GIVEN_ANSWER = re.compile(r"(?<=\n)Its answer: (?:.|\n)*?\n(?=Part \(|[A-Z]|\$)")
@@ -47,7 +53,9 @@ PROVEN, UNPROVEN, WRONG, NONE = "proven", "unproven", "wrong", "none"
 
 @dataclass(frozen=True)
 class Enriched:
-    """A problem with its machine-readable fields; ``status`` is proven, unproven, wrong or none; ``residual`` where wrong."""
+    """A problem with its machine-readable fields; ``status`` is proven, unproven, wrong or none;
+    ``residual`` where wrong.
+    """
 
     problem: Problem
     status: str
@@ -55,7 +63,9 @@ class Enriched:
 
 
 def stated_fields(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Kind, equation, conditions and unknown as the source states them, as arguments of Problem; what is not valid is left out."""
+    """Kind, equation, conditions and unknown as the source states them, as arguments of Problem;
+    what is not valid is left out.
+    """
     out: dict[str, Any] = {}
     kind = as_text(attributes.get("kind")).strip().lower()
     if kind in KINDS:
@@ -74,7 +84,9 @@ def stated_fields(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def conditions_of(value: Any) -> tuple[Condition, ...]:
-    """Conditions from ``[[order, at, value], …]`` or ``[{"order", "at", "value"}, …]``, also as JSON text; others are dropped."""
+    """Conditions from ``[[order, at, value], …]`` or ``[{"order", "at", "value"}, …]``, also as
+    JSON text; others are dropped.
+    """
     if isinstance(value, str):
         value = _parsed(value)
     if not isinstance(value, list | tuple):
@@ -111,11 +123,13 @@ def _expression(value: Any) -> str:
 
 
 def enrich(problem: Problem) -> Enriched:
-    """The problem with equation, conditions, unknown and kind where the reference answer is proven against them.
+    """The problem with equation, conditions, unknown and kind where the reference answer is proven
+    against them.
 
-    Fields that the source states are kept unless they prove wrong; fields read from the question are kept only when proven. A
-    reference read from a question counts as wrong only where the question plainly asks to solve the equation and the answer is
-    plainly a solution: a number, a classification or an answer by cases contradicts nothing when substituted.
+    Fields that the source states are kept unless they prove wrong; fields read from the question
+    are kept only when proven. A reference read from a question counts as wrong only where the
+    question plainly asks to solve the equation and the answer is plainly a solution: a number, a
+    classification or an answer by cases contradicts nothing when substituted.
     """
     from lbt_core.answers import prove, read_ode  # noqa: PLC0415 - loads numpy and mpmath, only where answers are proven
 
@@ -154,7 +168,9 @@ def _asks_for_any_solution(question: str) -> bool:
 
 
 def _contradicts(problem: Problem, detail: str) -> bool:
-    """Whether a failed proof shows a wrong reference rather than an equation or a task that was misread."""
+    """Whether a failed proof shows a wrong reference rather than an equation or a task that was
+    misread.
+    """
     prose = latex.without_math(problem.question)
     words = latex.without_math(problem.answer).split()
     return (

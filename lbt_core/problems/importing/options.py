@@ -9,7 +9,9 @@ from lbt_core.problems.splits import SplitSpec
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """``prove``: read equations and prove the reference answers; ``workers``: processes for that (0: in this one)."""
+    """``prove``: read equations and prove the reference answers; ``workers``: processes for that
+    (0: in this one).
+    """
 
     fields: FieldMap = field(default_factory=FieldMap)
     split: SplitSpec = field(default_factory=SplitSpec)
@@ -23,8 +25,8 @@ class ImportOptions:
 class Counts:
     """Running counts of an import; ``items`` must equal ``imported + duplicates + set_aside``.
 
-    ``parts`` are those that the source lists, ``resumed_parts`` those found in the text after them, ``joined_parts`` how many
-    items fewer there are because one answer stands for several parts.
+    ``parts`` are those that the source lists, ``resumed_parts`` those found in the text after them,
+    ``joined_parts`` how many items fewer there are because one answer stands for several parts.
     """
 
     records: int = 0
@@ -48,5 +50,6 @@ class Counts:
         """Raise RuntimeError where an item was lost or counted twice."""
         if self.items != self.imported + self.duplicates + self.set_aside:
             raise RuntimeError(
-                f"{self.items} items, but {self.imported} imported + {self.duplicates} duplicates + {self.set_aside} set aside"
+                f"{self.items} items, but {self.imported} imported + {self.duplicates} "
+                f"duplicates + {self.set_aside} set aside"
             )

@@ -1,4 +1,6 @@
-"""The whole import: every item of a source ends as an imported problem, as a merged duplicate, or set aside with a reason."""
+"""The whole import: every item of a source ends as an imported problem, as a merged duplicate, or
+set aside with a reason.
+"""
 
 import json
 import shutil
@@ -247,12 +249,15 @@ class Importer:
         )
 
     def _refuse_if_nothing(self) -> None:
-        """A source that yields nothing because it was misread is refused, with what is wrong with its first item."""
+        """A source that yields nothing because it was misread is refused, with what is wrong with
+        its first item.
+        """
         if len(self.topic_of):
             return
         if not self.counts.items:
             raise UserError(
-                f"{self.source.path.name} holds no records: name the list of problems with --map items=PATH"
+                f"{self.source.path.name} holds no records: name the list of problems "
+                "with --map items=PATH"
             )
         reason, count = self.counts.reasons.most_common(1)[0]
         if not STRUCTURAL.issuperset(self.counts.reasons):
@@ -262,7 +267,8 @@ class Importer:
         where = f"the first at {first['place']}" if first.get("place") else "see its first item"
         detail = f" ({first['detail']})" if first.get("detail") else ""
         raise UserError(
-            f"{self.source.path.name}: none of its {self.counts.items} items can be imported; {count} of them: {reason}, {where}"
+            f"{self.source.path.name}: none of its {self.counts.items} items can be "
+            f"imported; {count} of them: {reason}, {where}"
             f"{detail}: {_remedy(reason)}"
         )
 
@@ -301,8 +307,9 @@ def import_corpus(
 ) -> dict[str, Any]:
     """Import a source into a folder; returns the summary that is also written there as import.json.
 
-    The folder appears only when everything is written. Raises UserError for a source that cannot be read or holds nothing to
-    import, and for a target that exists (unless ``options.replace`` and it is an imported corpus).
+    The folder appears only when everything is written. Raises UserError for a source that cannot be
+    read or holds nothing to import, and for a target that exists (unless ``options.replace`` and it
+    is an imported corpus).
     """
     source, target = Source(Path(path), options.encoding), Path(to)
     _check_target(target, options.replace)

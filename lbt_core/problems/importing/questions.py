@@ -1,4 +1,6 @@
-"""An exercise with parts as self-contained questions: the stem travels with each part, and so does an earlier part it needs."""
+"""An exercise with parts as self-contained questions: the stem travels with each part, and so does
+an earlier part it needs.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,22 +14,30 @@ from lbt_core.problems.importing.tree import Exercise, latex_join, plain_label, 
 from lbt_core.problems.normalise import normalised_text
 
 _PART_REFERENCE = re.compile(
-    r"\b(?:parts?|from|in|of|by|use|using|see|with)\s+\(?([a-h]|i{1,3}|iv|v)\s*\)(?:\s*(?:,|and|or|to|through)\s*(?:part\s+)?\(?([a-h]|i{1,3}|iv|v)\s*\))*"
-    r"|\bparts?\s+\(?([a-h]|i{1,3}|iv|v|\d)\b\)?(?:\s*(?:,|and|or|to|through)\s*(?:part\s+)?\(?([a-h]|i{1,3}|iv|v|\d)\b\)?)*",
+    r"\b(?:parts?|from|in|of|by|use|using|see|with)\s+\(?([a-h]|i{1,3}|iv"
+    r"|v)\s*\)(?:\s*(?:,|and|or|to|through)\s*(?:part\s+)?\(?([a-h]|i{1,3}|iv"
+    r"|v)\s*\))*"
+    r"|\bparts?\s+\(?([a-h]|i{1,3}|iv|v|\d)\b\)?(?:\s*(?:,|and|or|to"
+    r"|through)\s*(?:part\s+)?\(?([a-h]|i{1,3}|iv|v|\d)\b\)?)*",
 )
 _LABELS_IN_REFERENCE = re.compile(r"(?<![A-Za-z])\(?([a-h]|i{1,3}|iv|v|\d)\)?(?![A-Za-z])")
 _PREVIOUS = re.compile(
     r"\b(?:previous|preceding|earlier|first|last) (?:part|question|answer|result)s?\b"
     r"|^(?:now|then|next|hence|thus|therefore|finally|also|plug)\b"
-    r"|\b(?:use|using) (?:this|that|these|those|the (?:result|solution|answer|series|formula)|it|them)\b"
+    r"|\b(?:use|using) (?:this|that|these|those|the (?:result|solution|answer|series"
+    r"|formula)|it|them)\b"
     r"|\byour (?:answer|result|solution|equation|formula|series|approximation|work|finding)s?\b"
-    r"|\b(?:this|these|those|that) (?:answer|result|solution|equation|formula|series|system|function|matri(?:x|ces)|value|approximation|eigenvalue|curve|point)s?\b"
+    r"|\b(?:this|these|those|that) (?:answer|result|solution|equation|formula|series"
+    r"|system|function|matri(?:x|ces)|value|approximation|eigenvalue|curve"
+    r"|point)s?\b"
     r"|\bthe above\b|\b(?:it|them|its|their)\b(?! is| was| has)",
     re.IGNORECASE,
 )
 _TASK_START = re.compile(
-    r"^(?:find|solve|compute|calculate|determine|what|when|where|how|which|is|are|does|do|will|can|give|write|state|classify|evaluate|"
-    r"show|verify|prove|sketch|draw|plot|graph|approximate|estimate|describe|explain|identify|check|justify|derive|plug)\b",
+    r"^(?:find|solve|compute|calculate|determine|what|when|where|how|which|is|are"
+    r"|does|do|will|can|give|write|state|classify|evaluate|"
+    r"show|verify|prove|sketch|draw|plot|graph|approximate|estimate|describe|explain"
+    r"|identify|check|justify|derive|plug)\b",
     re.IGNORECASE,
 )
 _DEFINITE = re.compile(r"\bthe ([a-z]+(?:-[a-z]+)*)(?:\(s\))?(?: ([a-z]+))?", re.IGNORECASE)
@@ -35,7 +45,8 @@ _ERRORS = re.compile(r"\bthe (?:absolute |relative )?errors?\b", re.IGNORECASE)
 _DEFINED = re.compile(r"(?<![A-Za-z\\'_^])([A-Z]|[fgh])(?:\(\s*[a-z]\s*\))?\s*=(?!=)")
 _CONDITION = re.compile(r"[A-Za-z]_?\d?'*\(\s*-?\\?[\w.]+\s*\)\s*=")
 _DERIVATIVE = re.compile(
-    r"[A-Za-z](?:_\d)?(?:\\,)?\s*'+(?!\()|\\frac\{(?:d|\\partial)|\\dot|\\ddot|\\partial|[a-z]_\{?(?:x|t|y)+\}?"
+    r"[A-Za-z](?:_\d)?(?:\\,)?\s*'+(?!\()|\\frac\{(?:d|\\partial)|\\dot|\\ddot"
+    r"|\\partial|[a-z]_\{?(?:x|t|y)+\}?"
 )
 _FOR_LABELS = re.compile(r"^for\s+(?:\(?[a-z]\)\s*,?\s*(?:and\s+)?)+,?\s*", re.IGNORECASE)
 _NOUNS_IGNORED = frozenset(
@@ -78,7 +89,9 @@ PARALLEL = 0.7
 
 @dataclass(frozen=True)
 class Question:
-    """One flattened question before any check; ``problem`` says why it cannot be made self-contained, or is None."""
+    """One flattened question before any check; ``problem`` says why it cannot be made
+    self-contained, or is None.
+    """
 
     id: str | None
     parent: str | None
@@ -94,7 +107,8 @@ class Question:
 def questions_of(exercise: Exercise) -> Iterator[Question]:
     """The questions of an exercise: itself where it has no parts, else one a part.
 
-    Where one answer stands for several parts and cannot be cut, all parts make one question together.
+    Where one answer stands for several parts and cannot be cut, all parts make one question
+    together.
     """
     exercise = _resumed(exercise)
     if exercise.parts and exercise.answer and not _has_answers(exercise):
@@ -152,7 +166,9 @@ def _question(
 
 
 def _answer_in(solution: str) -> str | None:
-    """The final answer of a worked solution where it is marked: boxed, after ####, or after "final answer:"."""
+    """The final answer of a worked solution where it is marked: boxed, after ####, or after "final
+    answer:".
+    """
     found = latex.boxed(solution)
     if found is None:
         marked = re.findall(
@@ -165,7 +181,9 @@ def _answer_in(solution: str) -> str | None:
 
 
 def _resumed(exercise: Exercise) -> Exercise:
-    """Parts that a book puts into the text after the parts, as a resumed list, become parts; their words go in front."""
+    """Parts that a book puts into the text after the parts, as a resumed list, become parts; their
+    words go in front.
+    """
     words, tasks = latex.tasks_of(exercise.after)
     if not tasks:
         return exercise
@@ -237,14 +255,18 @@ def _inherited(root: Exercise, parent: Exercise) -> Mapping[str, Any]:
 
 
 def _assembled(stem: str, given: list[str], text: str) -> str:
-    """Stem, earlier parts on lines of their own, and the part; without earlier parts the stem may flow into the part."""
+    """Stem, earlier parts on lines of their own, and the part; without earlier parts the stem may
+    flow into the part.
+    """
     if not given:
         return latex_join([stem, text])
     return "\n".join(t for t in (stem, *given, text[:1].upper() + text[1:]) if t)
 
 
 def _given_part(earlier: Exercise, text: str, part: Exercise) -> str:
-    """An earlier part as a given: its text, and its answer unless that holds the answer that is asked for."""
+    """An earlier part as a given: its text, and its answer unless that holds the answer that is
+    asked for.
+    """
     shown = f"Part ({earlier.label}) was: {text}"
     answer = latex.clean_answer(earlier.answer)
     if not answer:
@@ -257,10 +279,12 @@ def _given_part(earlier: Exercise, text: str, part: Exercise) -> str:
 def needed_parts(
     stem: str, texts: list[str], labels: tuple[str, ...], index: int, parts: tuple[Exercise, ...]
 ) -> tuple[set[int], str | None]:
-    """Earlier parts that part ``index`` cannot be understood without, and a label it names that is not an earlier part.
+    """Earlier parts that part ``index`` cannot be understood without, and a label it names that is
+    not an earlier part.
 
-    A part needs another when it names it, when it speaks of "this solution" or "the errors", when it asks for something of
-    an equation that only earlier parts hold, or when it uses a letter that an earlier part defines.
+    A part needs another when it names it, when it speaks of "this solution" or "the errors", when
+    it asks for something of an equation that only earlier parts hold, or when it uses a letter that
+    an earlier part defines.
     """
     text = texts[index]
     prose = latex.without_math(text)
@@ -302,7 +326,9 @@ def _asks_of_nothing(stem: str, text: str) -> bool:
 
 
 def _speaks_of(stem: str, texts: list[str], index: int, parts: tuple[Exercise, ...]) -> set[int]:
-    """The latest earlier part that names what this one calls "the …", where the stem does not; parallel parts do not."""
+    """The latest earlier part that names what this one calls "the …", where the stem does not;
+    parallel parts do not.
+    """
     known = set(_words(stem))
     found = set()
     for match in _DEFINITE.finditer(latex.without_math(texts[index])):
@@ -331,7 +357,9 @@ def _words(text: str) -> list[str]:
 
 
 def _uses_letters_of(stem: str, texts: list[str], index: int) -> set[int]:
-    """Earlier parts that define a capital letter or f, g, h which this part uses without defining it."""
+    """Earlier parts that define a capital letter or f, g, h which this part uses without defining
+    it.
+    """
     own = " ".join(latex.formulas(texts[index]))
     at_hand = set(_DEFINED.findall(own)) | set(_DEFINED.findall(" ".join(latex.formulas(stem))))
     found = set()

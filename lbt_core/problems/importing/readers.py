@@ -1,7 +1,10 @@
-"""Records of a source, one at a time: JSON, JSONL, CSV, Parquet, a ``datasets`` folder, or a folder of such files.
+"""Records of a source, one at a time:
 
-Nothing but the record at hand is kept, so memory does not grow with the file; a JSON document above WHOLE_JSON is read with
-ijson, element by element, a smaller one at once for its exact error positions.
+JSON, JSONL, CSV, Parquet, a ``datasets`` folder, or a folder of such files.
+
+Nothing but the record at hand is kept, so memory does not grow with the file; a JSON document above
+WHOLE_JSON is read with ijson, element by element, a smaller one at once for its exact error
+positions.
 """
 
 import csv
@@ -38,15 +41,19 @@ SUFFIXES = {
     ".feather": "arrow",
 }
 SPLITS = {
-    "train": "train", "training": "train", "test": "test", "testing": "test", "eval": "test", "evaluation": "test",
-    "heldout": "test", "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation", "exam": "exam",
+    "train": "train", "training": "train", "test": "test", "testing": "test", "eval": "test",
+    "evaluation": "test",
+    "heldout": "test", "validation": "validation", "valid": "validation", "val": "validation",
+    "dev": "validation", "exam": "exam",
 }  # fmt: skip
 """The names of splits that are understood, folded."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One element of a source: its place in words of that format, its value, or why it could not be read."""
+    """One element of a source: its place in words of that format, its value, or why it could not be
+    read.
+    """
 
     place: str
     value: Any = None
@@ -57,7 +64,10 @@ class Record:
 
 @dataclass
 class Source:
-    """A source being read: ``notes`` grows with what the document says about itself, ``warnings`` with what was guessed."""
+    """A source being read:
+
+    ``notes`` grows with what the document says about itself, ``warnings`` with what was guessed.
+    """
 
     path: Path
     encoding: str | None = None
@@ -69,7 +79,8 @@ class Source:
 def records(source: Source, fields: FieldMap) -> Iterator[Record]:
     """All records of a file or folder, in order.
 
-    Raises UserError for a source that is missing, empty, cut off or of an unknown kind, naming line, field and remedy.
+    Raises UserError for a source that is missing, empty, cut off or of an unknown kind, naming
+    line, field and remedy.
     """
     path = source.path
     if not path.exists():
@@ -165,7 +176,8 @@ def _kind_of_content(path: Path) -> str:
     if text[:1] in {"{", "["}:
         return "json"
     raise UserError(
-        f"{path.name} is of no known kind: give a {', '.join(sorted(SUFFIXES))} file or a datasets folder"
+        f"{path.name} is of no known kind: give a {', '.join(sorted(SUFFIXES))} file or "
+        "a datasets folder"
     )
 
 
@@ -199,7 +211,8 @@ def _lines(path: Path, encoding: str) -> Iterator[Record]:
             except ValueError as error:
                 if number == 1 and line.lstrip()[:1] == "[":
                     raise UserError(
-                        f"{path.name}, line 1: this is one JSON document, not one object a line: name the file .json"
+                        f"{path.name}, line 1: this is one JSON document, not one "
+                        "object a line: name the file .json"
                     ) from None
                 yield Record(place, line.strip()[:500], error=f"not valid JSON: {error}")
                 continue
@@ -225,7 +238,8 @@ def _json(path: Path, encoding: str, source: Source) -> Iterator[Record]:
         cut = error.pos >= len(text.rstrip()) or "Unterminated" in error.msg
         advice = "the file is cut off: get it again" if cut else "mend it there"
         raise UserError(
-            f"{path.name}, line {error.lineno}, column {error.colno}: not valid JSON ({error.msg}); {advice}"
+            f"{path.name}, line {error.lineno}, column {error.colno}: not valid JSON "
+            f"({error.msg}); {advice}"
         ) from None
     if isinstance(value, list):
         for index, item in enumerate(value):
@@ -235,7 +249,8 @@ def _json(path: Path, encoding: str, source: Source) -> Iterator[Record]:
         yield Record("", value)
     else:
         raise UserError(
-            f"{path.name} holds a single {type(value).__name__}, not a list or an object of problems"
+            f"{path.name} holds a single {type(value).__name__}, not a list or an "
+            "object of problems"
         )
 
 
@@ -273,7 +288,8 @@ def _json_stream(path: Path, encoding: str, source: Source) -> Iterator[Record]:
             )
     except (ijson.JSONError, StopIteration) as error:
         raise UserError(
-            f"{path.name}, near line {file.lines}: not valid JSON ({error}); the file is cut off or damaged there"
+            f"{path.name}, near line {file.lines}: not valid JSON ({error}); the file "
+            "is cut off or damaged there"
         ) from None
     finally:
         file.close()
@@ -338,7 +354,8 @@ def _csv(path: Path, encoding: str, fields: FieldMap) -> Iterator[Record]:
                 start, taken[:] = start + len(raw), []
                 if len(raw) > 1 and sum(line.count('"') for line in raw) % 2:
                     raise UserError(
-                        f"{path.name}, {place}: a quote that opens in this row is never closed; close it, or double a quote inside a "
+                        f"{path.name}, {place}: a quote that opens in this row is never "
+                        "closed; close it, or double a quote inside a "
                         "quoted field"
                     )
                 if not row or not any(cell.strip() for cell in row):
@@ -350,19 +367,25 @@ def _csv(path: Path, encoding: str, fields: FieldMap) -> Iterator[Record]:
 
 def _csv_record(place: str, columns: list[str], row: list[str]) -> Record:
     if len(row) > len(columns) and any(cell.strip() for cell in row[len(columns) :]):
-        text = f"{len(row)} fields where the header has {len(columns)}: quote a field that holds the delimiter"
+        text = (
+            f"{len(row)} fields where the header has {len(columns)}: quote a field that "
+            "holds the delimiter"
+        )
         return Record(place, " | ".join(row)[:500], error=text)
     return Record(place, dict(zip(columns, row, strict=False)))
 
 
 def _check_columns(path: Path, columns: list[str], fields: FieldMap) -> None:
-    """Refuse a table in which no column can hold the question or the answer, naming the columns that there are."""
+    """Refuse a table in which no column can hold the question or the answer, naming the columns
+    that there are.
+    """
     folded = {fold(c) for c in columns}
     for name in fields.paths:
         column = fields.paths[name][0]
         if column not in columns and ".".join(fields.paths[name]) not in columns:
             raise UserError(
-                f"{path.name} has no column {column!r} (--map {name}); its columns are {', '.join(columns)}"
+                f"{path.name} has no column {column!r} (--map {name}); its columns are "
+                f"{', '.join(columns)}"
             )
     for name, others in (("question", ("parts", "items")), ("answer", ("solution", "parts"))):
         known = {fold(n) for n in NAMES[name]}.union(
@@ -370,7 +393,8 @@ def _check_columns(path: Path, columns: list[str], fields: FieldMap) -> None:
         )
         if not (folded & known) and not any(fields.has(n) for n in (name, *others)):
             raise UserError(
-                f"{path.name} has no column for the {name} (its columns are {', '.join(columns) or 'none'}): "
+                f"{path.name} has no column for the {name} (its columns are "
+                f"{', '.join(columns) or 'none'}): "
                 f"name it with --map {name}=COLUMN"
             )
 

@@ -1,4 +1,6 @@
-"""What an import remembers about problems already seen, on disk: ids and keys in SQLite, rows in a Parquet file."""
+"""What an import remembers about problems already seen, on disk: ids and keys in SQLite, rows in a
+Parquet file.
+"""
 
 import sqlite3
 from collections.abc import Iterable
@@ -14,14 +16,17 @@ BATCH = 1_000
 
 
 class Seen:
-    """Keys to problem indices, and ids in use; memory stays at the cache size however many there are."""
+    """Keys to problem indices, and ids in use; memory stays at the cache size however many there
+    are.
+    """
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None)
         for pragma in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{CACHE_KIB}"):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.execute(
-            "CREATE TABLE keys (key TEXT PRIMARY KEY, number INTEGER, id TEXT, parent TEXT) WITHOUT ROWID"
+            "CREATE TABLE keys (key TEXT PRIMARY KEY, number INTEGER, id TEXT, parent "
+            "TEXT) WITHOUT ROWID"
         )
         self._db.execute("CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID")
         self._db.execute("BEGIN")
@@ -40,7 +45,8 @@ class Seen:
     def find(self, keys: Iterable[str], parent: str | None) -> tuple[str, str] | None:
         """(key, id) of the first problem that has one of the keys.
 
-        An equation key of a part of the same exercise does not count: its parts ask different things of one equation.
+        An equation key of a part of the same exercise does not count: its parts ask different
+        things of one equation.
         """
         for key in keys:
             row = self._db.execute(
@@ -67,7 +73,9 @@ class Seen:
         return earlier
 
     def free_id(self, wanted: str) -> str:
-        """The wanted id, or the first of "id~2", "id~3", … that is not in use; it is in use from now on."""
+        """The wanted id, or the first of "id~2", "id~3", … that is not in use; it is in use from
+        now on.
+        """
         name, count = wanted, 1
         while self._db.execute("INSERT OR IGNORE INTO ids VALUES (?)", (name,)).rowcount == 0:
             count += 1

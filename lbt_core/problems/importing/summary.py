@@ -1,4 +1,6 @@
-"""import.json: where a corpus came from, under which licence, how every item ended, and how it was split."""
+"""import.json: where a corpus came from, under which licence, how every item ended, and how it was
+split.
+"""
 
 import hashlib
 import json
@@ -41,7 +43,8 @@ def summarise(
         },
         "licence": _stated(source, licences["licence"], LICENCE_NAMES),
         "attribution": _stated(source, licences["attribution"], ATTRIBUTION_NAMES),
-        "changes": "questions flattened, layout commands removed, machine-readable fields added, split",
+        "changes": "questions flattened, layout commands removed, machine-readable fields added, "
+        "split",
         "options": {
             "map": {name: ".".join(path) for name, path in options.fields.paths.items()},
             "seed": options.split.seed,
@@ -78,7 +81,8 @@ def result(counts: Counts) -> dict[str, Any]:
 
 def _split_warnings(counts: Counts) -> list[str]:
     return [
-        f"{count} items name the split {name!r}, which is none of train, validation, exam, test: the split was chosen by seed"
+        f"{count} items name the split {name!r}, which is none of train, validation, "
+        "exam, test: the split was chosen by seed"
         for name, count in counts.unknown_splits.most_common(5)
     ]
 

@@ -1,7 +1,9 @@
-"""Any nested source as exercises: what is a container (chapter, section), what an exercise, what its parts.
+"""Any nested source as exercises: what is a container (chapter, section), what an exercise, what
+its parts.
 
-``exercises_of`` walks one record. A mapping with a question, or with parts that have texts, is an exercise; a mapping that
-holds lists or mappings of such is a container, whose title becomes the topic and whose instructions travel to its exercises.
+``exercises_of`` walks one record. A mapping with a question, or with parts that have texts, is an
+exercise; a mapping that holds lists or mappings of such is a container, whose title becomes the
+topic and whose instructions travel to its exercises.
 """
 
 import json
@@ -61,7 +63,9 @@ _LABEL = re.compile(r"^\s*[\[(]?\s*([A-Za-z]|[ivxIVX]{1,5}|\d{1,3})\s*[\])}.:]?\
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise or one part of one: its own text and answer, its parts, and where it stands in the source."""
+    """One exercise or one part of one: its own text and answer, its parts, and where it stands in
+    the source.
+    """
 
     text: str
     place: str
@@ -100,8 +104,8 @@ def exercises_of(
 ) -> Iterator[Exercise]:
     """All exercises below a value, in order.
 
-    A record (an element of a list of records) that holds neither a question nor exercises comes out as an exercise with no
-    text, so that it is counted. Raises TooDeepError beyond MAX_DEPTH levels.
+    A record (an element of a list of records) that holds neither a question nor exercises comes out
+    as an exercise with no text, so that it is counted. Raises TooDeepError beyond MAX_DEPTH levels.
     """
     if depth > MAX_DEPTH:
         raise TooDeepError(f"{place} is nested more than {MAX_DEPTH} levels deep")
@@ -229,7 +233,9 @@ def _is_exercise(value: Mapping[str, Any], fields: FieldMap) -> bool:
 
 
 def _children(value: Mapping[str, Any], fields: FieldMap) -> list[tuple[str, Any]]:
-    """The entries of a container that can hold exercises: known names if there are any, else all lists and mappings."""
+    """The entries of a container that can hold exercises: known names if there are any, else all
+    lists and mappings.
+    """
     if fields.has("items") and (found := follow(value, fields.paths["items"])) is not None:
         return [(".".join(fields.paths["items"]), found)]
     nested = [(k, v) for k, v in value.items() if isinstance(v, list | Mapping) and v]
@@ -238,7 +244,9 @@ def _children(value: Mapping[str, Any], fields: FieldMap) -> list[tuple[str, Any
 
 
 def _inside(value: Mapping[str, Any], fields: FieldMap, context: Context) -> Context:
-    """The context of a container's children: its title, its shared instructions, and the attributes that it states."""
+    """The context of a container's children: its title, its shared instructions, and the attributes
+    that it states.
+    """
     title = first_of(value, TITLES)
     titles = (*context.titles, title.strip()) if isinstance(title, str) else context.titles
     shared = [text for name in SHARED_TEXT if isinstance(text := first_of(value, (name,)), str)]
@@ -268,7 +276,9 @@ def _attributes(
 
 
 def _given(context: Context) -> dict[str, Any]:
-    """Keyword arguments of an exercise from its context: topic from the titles, answers kept by the container."""
+    """Keyword arguments of an exercise from its context: topic from the titles, answers kept by the
+    container.
+    """
     attributes = dict(context.attributes)
     if context.titles:
         attributes.setdefault("topic", context.titles[-1])
@@ -280,7 +290,9 @@ def _given(context: Context) -> dict[str, Any]:
 
 
 def _with_answers(context: Context, index: int, item: Any, fields: FieldMap) -> Context:
-    """The context of one element, with the answers that the container keeps in a list or mapping beside its exercises."""
+    """The context of one element, with the answers that the container keeps in a list or mapping
+    beside its exercises.
+    """
     if context.answers is None and context.solutions is None:
         return context
     label = as_text(lookup(item, "id", fields)) if isinstance(item, Mapping) else ""
@@ -292,7 +304,9 @@ def _with_answers(context: Context, index: int, item: Any, fields: FieldMap) -> 
 
 
 def pick(values: Any, index: int, label: str) -> Any:
-    """One exercise's or part's entry in a list (by label where entries have one, else by position) or a mapping."""
+    """One exercise's or part's entry in a list (by label where entries have one, else by position)
+    or a mapping.
+    """
     if isinstance(values, Mapping):
         wanted = fold(plain_label(label) or label) if label else fold(ascii_lowercase[index % 26])
         for key, value in values.items():
@@ -365,7 +379,9 @@ def _one(
 
 
 def _whole(answers: Any, parts: list[Exercise]) -> Any:
-    """An answer for the whole exercise; a list or mapping beside parts was meant for them and fits none."""
+    """An answer for the whole exercise; a list or mapping beside parts was meant for them and fits
+    none.
+    """
     return None if parts and isinstance(answers, list | Mapping) else answers
 
 
@@ -401,7 +417,9 @@ def _part_label(name: str, value: Any, index: int) -> str:
 
 
 def split_by_label(text: str, labels: list[str]) -> list[str] | None:
-    """An answer for the whole, "a) … b) …", cut at the labels; None unless every label is there, once and in order."""
+    """An answer for the whole, "a) … b) …", cut at the labels; None unless every label is there,
+    once and in order.
+    """
     if len(labels) < 2:
         return None
     prose = "".join("\0" * len(p) if is_math else p for is_math, p in latex.split_math(text))
@@ -425,7 +443,9 @@ def split_by_label(text: str, labels: list[str]) -> list[str] | None:
 
 
 def latex_join(texts: list[str]) -> str:
-    """Pieces of a question one after the other: on the same line after a colon or an open sentence, else on a new line."""
+    """Pieces of a question one after the other: on the same line after a colon or an open sentence,
+    else on a new line.
+    """
     out = ""
     for text in texts:
         text = text.strip()

@@ -9,4 +9,6 @@ PAGE = Path(__file__).parents[3] / "docs/corpus.md"
 
 def test_every_reason_is_on_the_page_in_its_own_words() -> None:
     text = PAGE.read_text("utf-8")
-    assert [name for name, meaning in REASONS.items() if f"| {name} | {meaning} |" not in text] == []
+    assert [
+        name for name, meaning in REASONS.items() if f"| {name} | {meaning} |" not in text
+    ] == []

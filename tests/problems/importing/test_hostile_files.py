@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lbt_core.errors import UserError
@@ -18,7 +18,10 @@ from lbt_core.problems.importing.encoding import find_encoding
 from lbt_core.problems.importing.fields import FieldMap
 from lbt_core.problems.importing.readers import Source, records
 
-TABLE = 'id,question,answer\n1,"Lösen Sie: ""y\' = y, y(0) = 1""",y = e^x\n2,"Find y.\nHere y\' = é",y = é x + C\n'
+TABLE = (
+    'id,question,answer\n1,"Lösen Sie: ""y\' = y, y(0) = 1""",y = e^x\n'
+    '2,"Find y.\nHere y\' = é",y = é x + C\n'
+)
 
 
 def write(tmp_path: Path, name: str, content: bytes) -> Path:
@@ -235,6 +238,7 @@ def test_large_json_that_is_cut_off_names_its_line(
         run(path)
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.binary(min_size=1, max_size=300),
     st.sampled_from(["x.json", "x.jsonl", "x.csv", "x.parquet", "x"]),
@@ -252,6 +256,7 @@ def test_any_bytes_are_read_or_refused(
         assert all(record.place or record.value is not None for record in found)
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1).filter(
         lambda t: t.strip(" \t\r\n\0\ufeff")

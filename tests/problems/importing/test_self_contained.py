@@ -102,7 +102,10 @@ def test_one_answer_that_cannot_be_cut_keeps_the_parts_together(run: Any) -> Non
 
 
 def test_parts_resumed_after_the_parts_become_parts(run: Any) -> None:
-    after = "For b), c), find $x(\\infty)$.\n\\begin{tasks}[resume](2)\n\\task $x(0)=1$,\n\\task $x(0)=2$.\n\\end{tasks}"
+    after = (
+        "For b), c), find $x(\\infty)$.\n\\begin{tasks}[resume](2)\n\\task "
+        "$x(0)=1$,\n\\task $x(0)=2$.\n\\end{tasks}"
+    )
     got = run(
         [
             {
@@ -147,13 +150,19 @@ def test_words_after_the_parts_travel_with_each(run: Any) -> None:
         ("Solve $y'=y$ with the method of this section.", "refers to another place in the source"),
         ("Match $y'=y$ to the figure below.", "needs a figure"),
         ("Read it off: \\includegraphics{a.png}", "needs a figure"),
-        ("Show that $y=e^x$ solves $y'=y$.", "asks for a proof or explanation, which has no answer to compare"),
-        ("Verify that $y=e^x$ solves $y'=y$.", "asks for a proof or explanation, which has no answer to compare"),
+        (
+            "Show that $y=e^x$ solves $y'=y$.",
+            "asks for a proof or explanation, which has no answer to compare",
+        ),
+        (
+            "Verify that $y=e^x$ solves $y'=y$.",
+            "asks for a proof or explanation, which has no answer to compare",
+        ),
         ("Sketch the slope field of $y'=y$.", "asks for a drawing"),
         ("Solve $y'=y$. " + "Really. " * 3000, "question is too long"),
         ("", "no question text"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_asked_alone_is_set_aside(run: Any, question: str, reason: str) -> None:
     other = {"question": "Solve $z'=z$.", "answer": "$Ce^t$"}
     got = run([{"question": question, "answer": "$y = Ce^x$", "id": "1"}, other])
@@ -166,7 +175,8 @@ def test_what_cannot_be_asked_alone_is_set_aside(run: Any, question: str, reason
         "Consider $x'+x=0$, $x(0)=0$. Which solutions does an equation such as the one above have?",
         "Show that $y=x$ solves $xy'=y$ and find the general solution.",
         "Is $y=x^2$ a solution of $x^2y''=2y$? Justify.",
-        "Verify that $x=C_1e^t+C_2$ solves $x''=x'$. Find $C_1$ and $C_2$ so that $x(0)=10$, $x'(0)=100$.",
+        "Verify that $x=C_1e^t+C_2$ solves $x''=x'$. Find $C_1$ and $C_2$ so that "
+        "$x(0)=10$, $x'(0)=100$.",
         "A ball is thrown from 10 feet above the ground. Find its height $h(t)$ if $h''=-32$.",
         "Sketch the slope field of $y'=y^3$. What solution satisfies $y(0)=0$?",
     ],

@@ -29,15 +29,35 @@ def test_common_names_of_question_and_answer_are_known(
     "source",
     [
         {"exercises": [{"id": "e1", "stem": EULER, "answer": "y = x"}]},
-        {"chapters": [{"title": "Euler", "sections": [{"title": "S", "exercises": [{"id": "e1", "stem": EULER, "answer": "y = x"}]}]}]},
-        {"Chapter 1": {"Section 1.1": [{"id": "e1", "problem": EULER, "solution": "Thus \\boxed{y = x}."}]}},
+        {
+            "chapters": [
+                {
+                    "title": "Euler",
+                    "sections": [
+                        {
+                            "title": "S",
+                            "exercises": [{"id": "e1", "stem": EULER, "answer": "y = x"}],
+                        }
+                    ],
+                }
+            ]
+        },
+        {
+            "Chapter 1": {
+                "Section 1.1": [{"id": "e1", "problem": EULER, "solution": "Thus \\boxed{y = x}."}]
+            }
+        },
         {"book": {"data": {"problems": {"e1": {"question": EULER, "answer": "y = x"}}}}},
         {"problems": [{"id": "e1", "question": {"text": EULER}, "answer": {"latex": "y = x"}}]},
-        {"sections": [{"exercises": [{"number": "e1", "text": EULER}], "answers": {"e1": "y = x"}}]},
+        {
+            "sections": [
+                {"exercises": [{"number": "e1", "text": EULER}], "answers": {"e1": "y = x"}}
+            ]
+        },
         {"sections": [{"exercises": [EULER], "answers": ["y = x"]}]},
         [[{"id": "e1", "question": [EULER], "answers": ["y = x"]}]],
     ],
-)  # fmt: skip
+)
 def test_containers_of_many_shapes_hold_the_same_exercise(run: Any, source: Any) -> None:
     got = run(source)
     assert [(p.question, p.answer) for p in got.problems.values()] == [(EULER, "y = x")]
@@ -45,15 +65,26 @@ def test_containers_of_many_shapes_hold_the_same_exercise(run: Any, source: Any)
 
 
 PARTS = [
-    {"parts": [{"label": "a", "text": "$y'=y$", "answer": "A"}, {"label": "b", "text": "$y'=2y$", "answer": "B"}]},
-    {"parts": [{"label": "(a)", "question": "$y'=y$"}, {"label": "(b)", "question": "$y'=2y$"}], "answers": {"a": "A", "b": "B"}},
+    {
+        "parts": [
+            {"label": "a", "text": "$y'=y$", "answer": "A"},
+            {"label": "b", "text": "$y'=2y$", "answer": "B"},
+        ]
+    },
+    {
+        "parts": [{"label": "(a)", "question": "$y'=y$"}, {"label": "(b)", "question": "$y'=2y$"}],
+        "answers": {"a": "A", "b": "B"},
+    },
     {"parts": {"a": "$y'=y$", "b": "$y'=2y$"}, "answers": {"a": "A", "b": "B"}},
     {"parts": {"a": {"text": "$y'=y$", "ans": "A"}, "b": {"text": "$y'=2y$", "ans": "B"}}},
     {"subproblems": ["$y'=y$", "$y'=2y$"], "answers": ["A", "B"]},
     {"items": ["$y'=y$", "$y'=2y$"], "answer": "(a) A (b) B"},
     {"subparts": ["$y'=y$", "$y'=2y$"], "answer": "a) A\\quad b) B"},
-    {"sub_questions": [{"prompt": "$y'=y$"}, {"prompt": "$y'=2y$"}], "answers": [{"label": "b", "answer": "B"}, {"label": "a", "answer": "A"}]},
-]  # fmt: skip
+    {
+        "sub_questions": [{"prompt": "$y'=y$"}, {"prompt": "$y'=2y$"}],
+        "answers": [{"label": "b", "answer": "B"}, {"label": "a", "answer": "A"}],
+    },
+]
 
 
 @pytest.mark.parametrize("shape", PARTS)
