@@ -21,7 +21,7 @@ from typing import Any
 
 from lbt_core.problems import load_corpus
 from lbt_core.rows import Problem
-from lbt_core.similarity import SimilaritySpec, build_index, neighbours
+from lbt_core.similarity import DIMENSIONS, SimilaritySpec, build_index, neighbours
 
 EXAM = 3
 SMALL = 1_200
@@ -109,7 +109,7 @@ def main() -> None:
                 rows.append(pool.apply(run, (folder, count, asked.embedder)))
             print("  ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     small, quarter, large = rows
-    vectors = 128 * 4 * (large["problems"] - quarter["problems"]) / 2**20
+    vectors = DIMENSIONS * 4 * (large["problems"] - quarter["problems"]) / 2**20
     print(
         json.dumps(
             {

@@ -20,7 +20,7 @@ from lbt_core.problems.tokens import math_ngrams
 from lbt_core.rows import Problem
 
 TFIDF = "tfidf"
-DIMENSIONS = 128
+DIMENSIONS = 64
 FIT_SAMPLE = 20_000
 MAX_FEATURES = 50_000
 BLOCK_FLOATS = 32 * 2**20
