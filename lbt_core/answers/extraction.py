@@ -14,6 +14,7 @@ _TEMPLATE = re.compile(
     r"\$*\s*\\?(?:text\{)?\s*(?:ANSWER|\{answer\}|<answer>|\.\.\.)\s*\}?\s*\$*", re.I
 )
 _LEAD_IN = re.compile(r"(?:final\s+)?answer\s*(?:is)?\s*[:=]", re.I)
+_ANNOUNCED = re.compile(r"[A-Za-z][A-Za-z ,'\-]{7,80}:\s+([^$:]*=[^$:]*)")
 _DISPLAY = re.compile(
     r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\begin\{(equation|align|gather)\*?\}(.+?)\\end\{\3\*?\}", re.S
 )
@@ -64,6 +65,8 @@ def extract(text: str) -> Extraction:
 
 def _checked(answer: str, reasoning: str, reason: str) -> Extraction:
     answer = strip_dollars(answer)
+    if answer.startswith("**") and answer.endswith("**"):
+        answer = strip_dollars(answer.strip("*"))
     if not answer:
         return Extraction(None, reasoning, "empty answer")
     if _TEMPLATE.fullmatch(answer):
@@ -182,6 +185,8 @@ def _last_mathematics(text: str) -> str | None:
     if display and not _INLINE.search(last, display[-1].end()):
         match = display[-1]
         return next(g for g in (match.group(1), match.group(2), match.group(4)) if g is not None)
+    if announced := _ANNOUNCED.fullmatch(last.splitlines()[-1]):
+        return announced.group(1)
     if lead := list(_LEAD_IN.finditer(last)):
         return last[lead[-1].end() :]
     if (

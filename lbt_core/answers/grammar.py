@@ -10,6 +10,7 @@ from lbt_core.answers.tokens import Token
 MAX_DEPTH = 50
 RELATIONS = frozenset({"=", "<", ">", "<=", ">=", "!=", "~", "->", "in", "=>"})
 _END = Token("end", "")
+EULER = Node("const", (), "e")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,11 @@ class Grammar:
             if self.is_op("'") or (self.is_op("{") and self.is_op("'", ahead=1)):
                 base = self.primes_in_exponent(base)
                 continue
+            bare = self.is_op("-")
             exponent = self.exponent()
+            if bare and base == EULER and exponent.op == "neg" and exponent.args[0].op == "num":
+                while self.peek().kind == "s" and self.peek().glued:  # "e^-3x" means e^{-3x}
+                    exponent = Node("mul", (exponent, self.postfix()))
             base = self.raised(base, exponent)
             if self.is_op("!"):
                 self.next()

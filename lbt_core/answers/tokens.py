@@ -249,6 +249,8 @@ class _Scanner:
             self.symbol(content, glued)
         elif content in FUNCTIONS:
             self.function(FUNCTIONS[content], glued)
+        elif content == "const":
+            self.emit("s", "C_const", glued)
         else:
             for word in content.replace("$", " ").split():
                 if word.rstrip(".,;:") in ("or", "and"):
@@ -295,6 +297,9 @@ class _Scanner:
             self.symbol(word, glued)
             return
         nxt = self.text[self.pos : self.pos + 1]
+        if word == "const":
+            self.emit("s", "C_const", glued)
+            return
         if word in SYMPY_ONLY and nxt and nxt in "([":
             self.emit("f", word, glued)
             return
