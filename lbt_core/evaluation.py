@@ -245,6 +245,34 @@ def difference_over_seeds(
     return Difference(float(table.mean()), float(low), float(high))
 
 
+def difference_over_families(
+    differences: Sequence[Sequence[float]],
+    families: Sequence[str],
+    seed: int = 0,
+    resamples: int = 10_000,
+    confidence: float = 0.95,
+) -> Difference:
+    """Mean of a table (training seeds x problems) of differences, with an interval that also covers
+    other families of problems than these.
+
+    Seeds, families, and problems within each drawn family are resampled (a bootstrap in stages).
+    ``families`` names the family of each problem. A drawn family weighs as much as it has problems.
+    """
+    table = np.asarray(differences, dtype=float)
+    names = np.asarray(families)
+    groups = [np.flatnonzero(names == name) for name in sorted(set(families))]
+    generator = np.random.default_rng(seed)
+    means = np.empty(resamples)
+    for i in range(resamples):
+        drawn = [groups[g] for g in generator.integers(len(groups), size=len(groups))]
+        columns = np.concatenate([generator.choice(group, size=len(group)) for group in drawn])
+        rows = generator.integers(len(table), size=len(table))
+        means[i] = table[np.ix_(rows, columns)].mean()
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return Difference(float(table.mean()), float(low), float(high))
+
+
 def select_by_lbt(
     greedy: Sequence[bool], voters: Sequence[Sequence[Voter]], equivalent: Sequence[Equivalent]
 ) -> Selection:
@@ -252,6 +280,23 @@ def select_by_lbt(
 
     Equivalence is given by problem, because a grader judges answers to a problem. A problem where
     no sample has an answer counts as wrong for the three ways that need one.
+    """
+    outcomes = selection_outcomes(voters, equivalent)
+    return Selection(
+        accuracy(greedy),
+        accuracy(outcomes["votes"]),
+        accuracy(outcomes["best"]),
+        accuracy(outcomes["weighted"]),
+        mcnemar(outcomes["votes"], outcomes["best"]),
+        mcnemar(outcomes["votes"], outcomes["weighted"]),
+    )
+
+
+def selection_outcomes(
+    voters: Sequence[Sequence[Voter]], equivalent: Sequence[Equivalent]
+) -> dict[str, list[bool]]:
+    """Whether each problem's chosen answer is right, by way of choosing: votes (self-consistency),
+    best (MAX) and weighted (SUM).
     """
     outcomes: dict[str, list[bool]] = {"votes": [], "best": [], "weighted": []}
     for sampled, same in zip(voters, equivalent, strict=True):
@@ -264,14 +309,7 @@ def select_by_lbt(
         }
         for way, position in chosen.items():
             outcomes[way].append(position is not None and sampled[position].correct)
-    return Selection(
-        accuracy(greedy),
-        accuracy(outcomes["votes"]),
-        accuracy(outcomes["best"]),
-        accuracy(outcomes["weighted"]),
-        mcnemar(outcomes["votes"], outcomes["best"]),
-        mcnemar(outcomes["votes"], outcomes["weighted"]),
-    )
+    return outcomes
 
 
 def student_agreement(answers: Iterable[ExamAnswer]) -> list[Agreement]:

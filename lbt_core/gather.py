@@ -14,6 +14,7 @@ from lbt_core.plan import Plan, arm_folder
 from lbt_core.reporting.inputs import ExamSummary, ReportInputs, StageTiming
 from lbt_core.results import compute_scores, stored_rationales
 from lbt_core.rows import Preference
+from lbt_core.run_diagnostics import stored_diagnostics
 from lbt_core.store import RunStore, Shard, inspect_shard
 from lbt_core.store.shards import read_table
 from lbt_core.summary import arm_marks, evaluation_rows
@@ -35,13 +36,15 @@ def gather(
     evaluations = {"base": evaluation_rows(plan, None)}
     evaluations |= {arm_name(arm): evaluation_rows(plan, arm, m) for arm, m in marks.items()}
     trainings = {arm: training_record(plan, arm) for arm in marks}
+    scores = compute_scores(plan, rationales)
     return ReportInputs(
         run=store.name,
         base_model=plan.config.teacher.path,
         config=plan.config.model_dump(mode="json"),
         problems=[p for rows in plan.problems.values() for p in rows],
         rationales=rationales,
-        scores=compute_scores(plan, rationales),
+        scores=scores,
+        diagnostics=stored_diagnostics(plan, rationales, scores),
         preferences=[pair for rows in pairs.values() for pair in rows],
         evaluations=evaluations,
         exams=exam_summary(plan),

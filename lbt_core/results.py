@@ -1,6 +1,7 @@
 """What a run found, read from its store: scores from graded rows, pairs, figures, report inputs."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -21,9 +22,14 @@ def stored_rationales(plan: Plan) -> list[Rationale]:
 
 
 def exam_results(plan: Plan) -> Iterator[tuple[str, str, str, bool]]:
-    """(problem id, rationale key, student, correct) of every stored exam answer.
+    """(problem id, rationale key, student, correct) of every stored exam answer."""
+    return exam_columns(plan, _RESULT_COLUMNS)
 
-    Only these columns are read: the texts of a full run do not fit in memory at once.
+
+def exam_columns(plan: Plan, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """These columns of every stored exam answer.
+
+    Only they are read: the texts of a full run do not fit in memory at once.
     """
     students = len(plan.config.student_models())
     for index in range(len(plan.sample_shards)):
@@ -31,8 +37,8 @@ def exam_results(plan: Plan) -> Iterator[tuple[str, str, str, bool]]:
             path = plan.exam_shard_path(index, student)
             with plan.files.fs.open(plan.files.full(path), "rb") as file:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
-                columns = parquet.read(columns=_RESULT_COLUMNS)
-            yield from zip(*(columns[c].to_pylist() for c in _RESULT_COLUMNS), strict=True)
+                table = parquet.read(columns=list(columns))
+            yield from zip(*(table[c].to_pylist() for c in columns), strict=True)
 
 
 def compute_scores(plan: Plan, rationales: Sequence[Rationale]) -> list[Score]:

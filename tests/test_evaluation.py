@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lbt_core.evaluation import (
     Voter,
     by_topic,
+    difference_over_families,
     difference_over_seeds,
     group_answers,
     maj_at_k,
@@ -135,6 +136,16 @@ def test_seeds_that_disagree_widen_the_interval() -> None:
     narrow, wide = difference_over_seeds(agreeing), difference_over_seeds(disagreeing)
     assert narrow.value == wide.value == 0.5
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+
+
+def test_families_that_disagree_widen_the_interval() -> None:
+    table = [[0.0] * 50 + [1.0] * 50] * 3
+    mixed, apart = ["a", "b"] * 50, ["a"] * 50 + ["b"] * 50
+    narrow = difference_over_families(table, mixed, resamples=500)
+    wide = difference_over_families(table, apart, resamples=500)
+    assert narrow.value == wide.value == 0.5
+    assert (wide.low, wide.high) == (0.0, 1.0)
+    assert narrow.high - narrow.low < 0.3
 
 
 def test_lbt_selection_finds_the_right_minority() -> None:

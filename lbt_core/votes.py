@@ -1,0 +1,99 @@
+"""Which answers to a problem are the same answer, so that votes are counted by meaning.
+
+Right answers are one answer, by what "right" means. Wrong ones are compared with each other by the
+grader, each taken as the reference in turn; an answer that it cannot judge is only the same as its
+own text. Where no answer to a problem is right, no vote can be, and nothing is compared.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from lbt_core.evaluation import Equivalent, Voter
+from lbt_core.prompts import final_answer_block
+from lbt_core.rows import Problem, Rationale
+from lbt_core.sampling import GradeMany
+
+_RIGHT = "correct"
+_COMPARED = "incorrect"
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """One problem's voters, in order of their samples, and which of their answers are the same."""
+
+    problem_id: str
+    voters: tuple[Voter, ...]
+    same: Equivalent
+
+
+def ballots(
+    problems: Mapping[str, Problem],
+    rationales: Sequence[Rationale],
+    grade: GradeMany,
+    lbt: Mapping[tuple[str, int], float] | None = None,
+) -> list[Ballot]:
+    """A ballot for each problem that has rationales, in order of appearance.
+
+    ``lbt`` gives LbT scores by (problem id, sample); 0 where there is none. ``grade`` is called a
+    few times with many items. Raises whatever it raises.
+    """
+    rows: dict[str, list[Rationale]] = {}
+    for row in rationales:
+        rows.setdefault(row.problem_id, []).append(row)
+    answers = {p: _answers(of) for p, of in rows.items()}
+    labels = _labels({p: problems[p] for p in rows}, answers, grade)
+    found = []
+    for problem_id, of in rows.items():
+        voters = tuple(
+            Voter(_shown(r.answer), r.correct, (lbt or {}).get((problem_id, r.sample), 0.0))
+            for r in sorted(of, key=lambda r: r.sample)
+        )
+        found.append(Ballot(problem_id, voters, _equivalence(labels[problem_id])))
+    return found
+
+
+def _shown(answer: str | None) -> str | None:
+    return None if answer is None else " ".join(answer.split())
+
+
+def _answers(rows: Sequence[Rationale]) -> dict[str, str]:
+    """Verdict of each distinct answer, in order of appearance."""
+    return {a: r.verdict for r in rows if (a := _shown(r.answer)) is not None}
+
+
+def _equivalence(labels: Mapping[str, str]) -> Equivalent:
+    return lambda first, second: labels[first] == labels[second]
+
+
+def _labels(
+    problems: Mapping[str, Problem], answers: Mapping[str, Mapping[str, str]], grade: GradeMany
+) -> dict[str, dict[str, str]]:
+    """Each answer's representative: the first answer that it equals.
+
+    Every round takes the first answer of each problem that has no representative yet, and compares
+    it with the others left of that problem, all problems at once.
+    """
+    labels: dict[str, dict[str, str]] = {}
+    left: dict[str, list[str]] = {}
+    for problem_id, verdicts in answers.items():
+        labels[problem_id] = {a: _RIGHT if v == _RIGHT else a for a, v in verdicts.items()}
+        some_right = _RIGHT in verdicts.values()
+        left[problem_id] = [a for a, v in verdicts.items() if some_right and v == _COMPARED]
+    while left := {p: of for p, of in left.items() if len(of) > 1}:
+        pairs = [(p, of[0], other) for p, of in left.items() for other in of[1:]]
+        grades = grade(
+            [(_with_answer(problems[p], one), final_answer_block(two)) for p, one, two in pairs]
+        )
+        left = {p: [] for p in left}
+        for (problem_id, one, two), graded in zip(pairs, grades, strict=True):
+            if graded.verdict == _RIGHT:
+                labels[problem_id][two] = one
+            else:
+                left[problem_id].append(two)
+    return labels
+
+
+def _with_answer(problem: Problem, answer: str) -> Problem:
+    """The problem as if this answer were its reference. Without its equation: a wrong answer does
+    not solve it."""
+    return replace(problem, answer=answer, ode=None, ics=(), solution=None)
