@@ -3,13 +3,14 @@
 import random
 from dataclasses import dataclass
 
+from lbt_core.problems.university.corpus import place
 from lbt_core.problems.university.families import FAMILIES
 from lbt_core.problems.university.model import Family
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One family; the example is its first single question."""
+    """One family; the example is the first question of an exercise."""
 
     topic: str
     family: str
@@ -23,11 +24,9 @@ def rows() -> list[Row]:
 
 
 def _example(family: Family) -> str:
-    rng = random.Random(f"example/{family.name}")
-    exercise = family.build(rng)
-    while exercise.stem:
-        exercise = family.build(rng)
-    return exercise.questions[0].text
+    return (
+        place(family, 1, family.build(random.Random(f"example/{family.name}"))).problems[0].question
+    )
 
 
 def as_markdown() -> str:
