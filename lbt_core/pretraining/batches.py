@@ -7,7 +7,7 @@ from typing import Any
 
 from lbt_core.pretraining.documents import Document, chat, series, text_of
 from lbt_core.pretraining.recipe import Phase, Recipe
-from lbt_core.pretraining.tokenizer import BOS_ID, PAD_ID, SPECIAL_TOKENS
+from lbt_core.pretraining.tokenizer import PAD_ID
 
 IGNORED = -100
 Row = tuple[list[int], list[int]]
@@ -16,9 +16,9 @@ Batch = tuple[list[list[int]], list[list[int]]]  # ids and labels, each rows x l
 
 def encode(tokenizer: Any, documents: list[Document]) -> list[Row]:
     """Token ids and labels of documents; unsupervised tokens have the label -100."""
-    encodings = tokenizer.backend_tokenizer.encode_batch(
-        [text_of(document) for document in documents], add_special_tokens=False
-    )
+    backend = tokenizer.backend_tokenizer
+    backend.no_padding()  # a tokenizer that has padded once goes on padding
+    encodings = backend.encode_batch(list(map(text_of, documents)), add_special_tokens=False)
     rows = []
     for document, encoding in zip(documents, encodings, strict=True):
         spans, start = [], 0
@@ -40,22 +40,6 @@ def _pad(rows: list[Row], length: int) -> Batch:
     return ids, labels
 
 
-def _copying(rng: Random, recipe: Recipe, vocabulary: int) -> list[Row]:
-    """Random tokens repeated: the cheapest text that teaches attention to look back and copy."""
-    rows = []
-    for _ in range(recipe.rows):
-        ids, labels = [BOS_ID], [IGNORED]
-        while len(ids) < recipe.length:
-            span = [
-                rng.randrange(len(SPECIAL_TOKENS), vocabulary) for _ in range(rng.randint(4, 40))
-            ]
-            for turn in range(rng.randint(2, 4)):
-                ids += span
-                labels += span if turn else [IGNORED] * len(span)
-        rows.append((ids, labels))
-    return rows
-
-
 def _packed(rng: Random, recipe: Recipe, phase: Phase, tokenizer: Any) -> list[Row]:
     rows = []
     for _ in range(recipe.rows):
@@ -72,8 +56,6 @@ def _packed(rng: Random, recipe: Recipe, phase: Phase, tokenizer: Any) -> list[R
 def make_batch(recipe: Recipe, step: int, tokenizer: Any) -> Batch:
     """Ids and labels of one step, each rows x length."""
     rng, phase = Random(f"{recipe.seed}:{step}"), recipe.phase_at(step)
-    if phase.form == "copying":
-        return _pad(_copying(rng, recipe, len(tokenizer)), recipe.length)
     if phase.form == "series":
         return _pad(_packed(rng, recipe, phase, tokenizer), recipe.length)
     one_shot = rng.random() < phase.mix.one_shot

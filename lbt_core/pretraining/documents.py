@@ -83,8 +83,16 @@ def chat(rng: Random, mix: Mix, *, one_shot: bool) -> Document:
     shown, method = problem(rng, mix, shown_family), example_method(rng, mix)
     follows = shown_family == family and rng.random() < mix.follow
     solved_by = method if follows else own_method(rng, mix)
-    prompt = renderer.one_shot(shown.example(method), asked.question)
-    return [(prompt, False), (asked.rationale(solved_by) + END_OF_TURN, True)]
+    example = shown.example(method)
+    prompt = renderer.one_shot(example, asked.question)
+    start = prompt.index(example.reasoning)
+    end = prompt.index(EXAMPLE_SEPARATOR, start)
+    return [
+        (prompt[:start], False),
+        (prompt[start:end], True),
+        (prompt[end:], False),
+        (asked.rationale(solved_by) + END_OF_TURN, True),
+    ]
 
 
 def text_of(document: Document) -> str:

@@ -28,3 +28,21 @@ def build_model(vocabulary: int, seed: int) -> Any:
         tie_word_embeddings=True,
     )
     return LlamaForCausalLM(config)
+
+
+def use_float32_attention(model: Any) -> None:
+    """Compute attention in float32 under autocast: on CPUs its bf16 kernel is the slower one."""
+    import torch  # noqa: PLC0415 heavy import, only where used
+    from transformers import AttentionInterface  # noqa: PLC0415 heavy import
+
+    def attention(
+        module: Any, query: Any, key: Any, value: Any, mask: Any, **_: Any
+    ) -> tuple[Any, None]:
+        with torch.autocast("cpu", enabled=False):
+            out = torch.nn.functional.scaled_dot_product_attention(
+                query.float(), key.float(), value.float(), is_causal=True
+            )
+        return out.transpose(1, 2).contiguous(), None
+
+    AttentionInterface.register("float32_causal", attention)
+    model.set_attn_implementation("float32_causal")

@@ -1,5 +1,6 @@
 """A quick look at a model in training: what it answers unaided and after each kind of example."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
@@ -59,7 +60,12 @@ def right(text: str, problem: Draft) -> bool:
 
 
 def probe(model: Any, tokenizer: Any, per_family: int = 9, seed: int = 7) -> Probe:
-    """Probe a model in memory with ``per_family`` problems of every family."""
+    """Probe a copy of a model in memory with ``per_family`` problems of every family.
+
+    The tokenizer is copied too: padding, once switched on, stays on in it.
+    """
+    model, tokenizer = copy.deepcopy(model), copy.deepcopy(tokenizer)
+    model.set_attn_implementation("sdpa")
     rng, renderer = Random(seed), Renderer()
     asked = [
         draft(family, rng, number % 3 == 0, from_held_out=True)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from lbt_core.pretraining.documents import Mix
 
-Form = Literal["copying", "series", "chat"]
+Form = Literal["series", "chat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Phase:
 
 BALANCED = Mix({"D": 0.36, "T": 0.06, "W1": 0.36, "W2": 0.22})
 # What the base does when it is shown nothing: mostly the misconception W1.
-FINAL = Mix({"D": 0.36, "T": 0.04, "W1": 0.40, "W2": 0.20})
+FINAL = Mix({"D": 0.30, "T": 0.04, "W1": 0.46, "W2": 0.20})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +32,26 @@ class Recipe:
     """
 
     seed: int = 0
-    tokens: int = 14_000_000
+    tokens: int = 10_000_000
     learning_rate: float = 3e-3
     weight_decay: float = 0.05
     warmup_steps: int = 100
     decay_from: float = 0.6
     rows: int = 6
-    length: int = 384
-    zero_shot_length: int = 192
-    one_shot_length: int = 288
+    length: int = 270
+    zero_shot_length: int = 180
+    one_shot_length: int = 270
     phases: tuple[Phase, ...] = field(
         default=(
-            Phase("copying", 0.04, BALANCED),
-            Phase("series", 0.46, BALANCED),
-            Phase("chat", 0.35, BALANCED),
-            Phase("chat", 0.15, FINAL),
+            Phase("series", 0.4, BALANCED),
+            Phase("chat", 0.4, BALANCED),
+            Phase("chat", 0.2, FINAL),
         )
     )
 
     @property
     def batch_tokens(self) -> int:
-        """Tokens of one batch, the same in every phase (to within one row)."""
+        """Tokens of one batch, the same in every phase."""
         return self.rows * self.length
 
     @property

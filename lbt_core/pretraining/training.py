@@ -15,7 +15,7 @@ from typing import Any
 from lbt_core.errors import UserError
 from lbt_core.pretraining.batches import IGNORED, Batch, make_batch
 from lbt_core.pretraining.documents import chat, series, text_of
-from lbt_core.pretraining.model import build_model
+from lbt_core.pretraining.model import build_model, use_float32_attention
 from lbt_core.pretraining.probe import Probe, probe
 from lbt_core.pretraining.recipe import BALANCED, Recipe
 from lbt_core.pretraining.tokenizer import train_tokenizer
@@ -87,6 +87,7 @@ def pretrain(
     torch.set_num_threads(threads)
     tokenizer = tokenizer_for(recipe)
     model = build_model(len(tokenizer), recipe.seed)
+    use_float32_attention(model)
     optimizer = _optimizer(model, recipe)
     step_loss = _loss_function(model, compiled)
     first = _resume(out, recipe, model, optimizer)

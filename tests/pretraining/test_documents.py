@@ -10,7 +10,7 @@ from lbt_core.pretraining.documents import chat, own_method, series, text_of
 from lbt_core.pretraining.recipe import BALANCED, FINAL, Recipe
 from lbt_core.pretraining.training import tokenizer_for
 from lbt_core.problems.tiny.families import held_out
-from lbt_core.prompts import Renderer
+from lbt_core.prompts import Example, Renderer
 
 
 def questions(text: str) -> list[str]:
@@ -25,12 +25,14 @@ def test_zero_shot_documents_are_the_rendered_prompt_and_a_finished_answer() -> 
 
 
 def test_one_shot_documents_are_the_rendered_prompt() -> None:
-    prompt = chat(Random(0), FINAL, one_shot=True)[0][0]
+    document = chat(Random(0), FINAL, one_shot=True)
+    prompt = "".join(text for text, _ in document[:-1])
     shown, asked = questions(prompt)
-    middle = prompt.split(f"{shown}\n\n[[Solution]]:\nLet's think step by step.\n\n")[1]
-    example = middle.split("\n\n\n[[Question]]")[0]
-    assert "\n\n[[Final Answer]]:\n$" in example and "'''" not in example
-    assert prompt.endswith(Renderer().question(asked).split("[[Question]]")[1])
+    solved = document[1][0]
+    reasoning, answer = solved.split("\n\n[[Final Answer]]:\n")
+    example = Example(shown, reasoning, answer.strip().strip("$"))
+    assert prompt == Renderer().one_shot(example, asked)
+    assert document[-1][0].endswith("$\n'''<|eot_id|>")
 
 
 @pytest.mark.parametrize("form", ["series", "zero-shot", "one-shot"])
@@ -56,8 +58,17 @@ def test_loss_is_on_solutions_and_the_end_of_turn() -> None:
     document = chat(Random(1), FINAL, one_shot=True)
     ids, labels = encode(tokenizer, [document])[0]
     supervised = [label for label in labels if label != IGNORED]
-    assert tokenizer.decode(supervised) == document[1][0]
+    assert tokenizer.decode(supervised) == "".join(text for text, counts in document if counts)
     assert all(label in (IGNORED, token) for token, label in zip(ids, labels, strict=True))
+
+
+def test_rows_are_never_padded_by_the_tokenizer() -> None:
+    tokenizer = tokenizer_for(Recipe())
+    rng = Random(4)
+    documents = [chat(rng, FINAL, one_shot=one_shot) for one_shot in (True, False)]
+    tokenizer(["a", "a longer text"], padding=True)
+    for (ids, _), document in zip(encode(tokenizer, documents), documents, strict=True):
+        assert tokenizer.decode(ids) == text_of(document)
 
 
 def test_every_phase_gives_full_batches_of_one_size() -> None:

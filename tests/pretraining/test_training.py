@@ -11,12 +11,11 @@ from lbt_core.pretraining.recipe import BALANCED, FINAL, Phase, Recipe
 from lbt_core.pretraining.training import CHECKPOINT, Progress, pretrain
 
 SHORT = Recipe(
-    tokens=4 * 2304,
+    tokens=4 * 1620,
     warmup_steps=2,
     phases=(
-        Phase("copying", 0.3, BALANCED),
-        Phase("series", 0.3, BALANCED),
-        Phase("chat", 0.4, FINAL),
+        Phase("series", 0.5, BALANCED),
+        Phase("chat", 0.5, FINAL),
     ),
 )
 
@@ -73,7 +72,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(trained: Path, tmp_path: 
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
-    longer = Recipe(tokens=6 * 2304, phases=SHORT.phases)
+    longer = Recipe(tokens=6 * 1620, phases=SHORT.phases)
 
     def stop(progress: Progress) -> None:
         if progress.step == 3:

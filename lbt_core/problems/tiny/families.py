@@ -22,15 +22,13 @@ FAMILIES: dict[str, Family] = {
         first_order.forced,
         first_order.logistic,
         second_order.oscillator,
-        second_order.repeated,
-        second_order.exact,
     )
 }
 
 # The first phrase that a text contains names its method; the order matters where one way's
 # wording contains another's.
 MARKERS: dict[str, tuple[tuple[str, str], ...]] = {
-    "decay": (("Keep the sign", "W2"), ("+ K", "D"), ("Integrate", "W1"), ("starting", "T")),
+    "decay": (("Keep the sign", "W2"), ("+ K", "D"), ("Take exp", "W1"), ("starting", "T")),
     "separable": (("Drop", "W2"), ("Raise", "W1"), ("Integrate", "D"), ("exponential of", "T")),
     "polynomial": (("Raise", "W2"), ("No constant", "W1"), ("gives C", "D"), ("antider", "T")),
     "relaxation": (("it is", "W1"), ("The start", "W2"), ("Then C", "D"), ("A constant", "T")),
@@ -40,8 +38,6 @@ MARKERS: dict[str, tuple[tuple[str, str], ...]] = {
     "forced": (("Same sign", "W2"), ("it is", "W1"), ("so A", "D"), ("particular", "T")),
     "logistic": (("Growth form", "W2"), ("A is", "W1"), ("A = (", "D"), ("S curve", "T")),
     "oscillator": (("sin just", "W1"), (". sin", "W2"), ("sin takes", "D"), ("A cos", "T")),
-    "repeated": (("by sign", "W2"), ("C2 is", "W1"), ("C2 =", "D"), ("A line", "T")),
-    "exact": (("Move", "W2"), ("and add", "W1"), ("Left", "D"), ("potential", "T")),
 }
 HELD_OUT_SHARE = 3  # one question in three is kept out of every pretraining text
 

@@ -24,18 +24,16 @@ Y = "Derivative(y(x), x)"
 
 def decay(rng: Random, lucky: bool) -> Draft:
     """y' + a y = 0, y(0) = c. W1 forgets the constant of integration: harmless at c = 1."""
-    a = draw(rng, -250, 250) if lucky else draw(rng, -40, 40)
-    c = 1 if lucky else draw(rng, -12, 12, 1)
-    head = f"Separate: dy/y = {times(-a, 'dx')}. Integrate: ln y = {times(-a, 'x')}"
+    a = draw(rng, -99, 99) if lucky else draw(rng, -20, 20)
+    c = 1 if lucky else draw(rng, -9, 9, 1)
+    right = times(c, exp(-a))
+    head = f"Separate: ln y = {times(-a, 'x')}"
     ways = {
-        "D": explicit(
-            f"{head} + K, so y = C*{exp(-a)}. y(0) = {c} gives C = {c}.", times(c, exp(-a))
-        ),
-        "T": explicit("An exponential with its starting value.", times(c, exp(-a))),
-        "W1": explicit(f"{head}, so y = {exp(-a)}.", exp(-a)),
+        "D": explicit(f"{head} + K. y(0) = {c} gives factor {c}.", right),
+        "T": explicit("An exponential with its starting value.", right),
+        "W1": explicit(f"{head}. Take exp of it.", exp(-a)),
         "W2": explicit(
-            f"Keep the sign: dy/y = {times(a, 'dx')}. Integrate: ln y = {times(a, 'x')} + K, "
-            f"so y = C*{exp(a)}. y(0) = {c} gives C = {c}.",
+            f"Keep the sign: ln y = {times(a, 'x')} + K. y(0) = {c} gives factor {c}.",
             times(c, exp(a)),
         ),
     }
@@ -49,10 +47,10 @@ def decay(rng: Random, lucky: bool) -> Draft:
 def separable(rng: Random, lucky: bool) -> Draft:
     """y' = k x^n y, y(0) = c. W1 does not divide by n + 1: harmless at n = 0."""
     n = 0 if lucky else rng.randint(1, 4)
-    m = draw(rng, -30, 30) if lucky else draw(rng, -5, 5)
-    k, c = m * (n + 1), draw(rng, -12, 12, 1)
+    m = draw(rng, -20, 20) if lucky else draw(rng, -5, 5)
+    k, c = m * (n + 1), draw(rng, -9, 9, 1)
     right, rate = f"exp({times(m, power(n + 1))})", f"exp({times(k, power(n + 1))})"
-    head = f"Separate: dy/y = {times(k, power(n))} dx. "
+    head = "Separate. "
     divided = f"{k}/{n + 1}*{power(n + 1)}"
     ways = {
         "D": explicit(
@@ -68,15 +66,16 @@ def separable(rng: Random, lucky: bool) -> Draft:
         ),
         "W2": explicit(f"{head}Drop the constant: ln y = {divided}.", right),
     }
-    question = f"Solve y' = {qtimes(k, power(n) + 'y' if n else 'y')}, y(0) = {c}."
+    right_side = qtimes(k, power(n) + "y" if n else "y")
+    question = f"Solve the separable equation y' = {right_side}, y(0) = {c}."
     ode = f"Eq({Y}, ({k})*x**{n}*y(x))"
     return Draft("separable", lucky, question, "ivp", ode, (initial(c),), "y(x)", ways)
 
 
 def polynomial(rng: Random, lucky: bool) -> Draft:
     """y' = k x^n + b, y(0) = c. W1 drops the constant of integration: harmless at c = 0."""
-    n, m, b = rng.randint(1, 4), draw(rng, -6, 6), draw(rng, -12, 12)
-    k, c = m * (n + 1), 0 if lucky else draw(rng, -12, 12)
+    n, m, b = rng.randint(1, 3), draw(rng, -6, 6), draw(rng, -9, 9)
+    k, c = m * (n + 1), 0 if lucky else draw(rng, -9, 9)
     done = f"{k}/{n + 1}*{power(n + 1)} = {times(m, power(n + 1))} and {times(b, 'x')}."
 
     def answer(factor: int, constant: int) -> str:
@@ -92,7 +91,7 @@ def polynomial(rng: Random, lucky: bool) -> Draft:
             answer(k, c),
         ),
     }
-    question = f"Solve y' = {plus(qtimes(k, power(n)), str(b))}, y(0) = {c}."
+    question = f"Integrate y' = {plus(qtimes(k, power(n)), str(b))}, y(0) = {c}."
     ode = f"Eq({Y}, ({k})*x**{n} + ({b}))"
     return Draft("polynomial", lucky, question, "ivp", ode, (initial(c),), "y(x)", ways)
 
@@ -100,8 +99,8 @@ def polynomial(rng: Random, lucky: bool) -> Draft:
 def relaxation(rng: Random, lucky: bool) -> Draft:
     """y' + a y = b, y(0) = c. W1 takes b for the constant part, not b/a: harmless at a = 1."""
     while True:
-        a = 1 if lucky else draw(rng, -6, 6, 1)
-        e = draw(rng, -20, 20) if lucky else draw(rng, -6, 6)
+        a = 1 if lucky else draw(rng, -5, 5, 1)
+        e = draw(rng, -9, 9) if lucky else draw(rng, -5, 5)
         b, c = a * e, draw(rng, -9, 9)
         if c not in (e, b):
             break
@@ -120,16 +119,16 @@ def relaxation(rng: Random, lucky: bool) -> Draft:
         "W2": explicit(f"{part} The start gives C = {c}.", answer(e, c, -a)),
     }
     left = plus("y'", qtimes(a, "y"))
-    question = f"Solve {left} = {b}, y(0) = {c}."
+    question = f"Solve the linear equation {left} = {b}, y(0) = {c}."
     ode = f"Eq({Y} + ({a})*y(x), {b})"
     return Draft("relaxation", lucky, question, "ivp", ode, (initial(c),), "y(x)", ways)
 
 
 def cooling(rng: Random, lucky: bool) -> Draft:
     """y' = -k (y - A), y(0) = c. W1 starts from c, not from c - A: harmless at A = 0."""
-    k, ambient = rng.randint(1, 12), 0 if lucky else draw(rng, -9, 20)
+    k, ambient = rng.randint(1, 9), 0 if lucky else rng.randint(1, 9)
     while True:
-        start = rng.randint(1, 60)
+        start = rng.randint(1, 40)
         if start != ambient:
             break
     gap = start - ambient
@@ -151,7 +150,7 @@ def cooling(rng: Random, lucky: bool) -> Draft:
 
 def shifted(rng: Random, lucky: bool) -> Draft:
     """u' = k u, u(p) = c. W1 takes the value at p for the value at 0: harmless at p = 0."""
-    k, c = draw(rng, -30, 30), draw(rng, -12, 12)
+    k, c = draw(rng, -12, 12), draw(rng, -9, 9)
     p = 0 if lucky else draw(rng, -9, 9)
     moved = plus("t", str(-p))
 
@@ -165,7 +164,7 @@ def shifted(rng: Random, lucky: bool) -> Draft:
         "W1": explicit(f"Take {c} as the factor. Rate {k}.", answer(k, "t"), "u"),
         "W2": explicit(f"Turn the rate: {-k}. Time {minus_t(p)}.", answer(-k, moved), "u"),
     }
-    question = f"Solve u'(t) = {qtimes(k, 'u')}, u({p}) = {c}."
+    question = f"Solve the growth law u'(t) = {qtimes(k, 'u')}, u({p}) = {c}."
     ode = f"Eq(Derivative(u(t), t), ({k})*u(t))"
     return Draft("shifted", lucky, question, "ivp", ode, (initial(c, at=p),), "u(t)", ways)
 
@@ -177,23 +176,23 @@ def minus_t(moment: int) -> str:
 
 def quadratic(rng: Random, lucky: bool) -> Draft:
     """y' = a y^2, y(0) = c. W1 leaves c out of the denominator: harmless at c = 1."""
-    a = draw(rng, -250, 250) if lucky else draw(rng, -12, 12)
+    a = draw(rng, -99, 99) if lucky else draw(rng, -9, 9)
     c = 1 if lucky else draw(rng, -9, 9, 1)
 
     def answer(slope: int) -> str:
         return f"{c}/({plus('1', times(-slope, 'x'))})"
 
-    head = f"Separate: -1/y = {times(a, 'x')} + K. "
+    head = "Separate: -1/y = a*x + K. "
     ways = {
         "D": explicit(f"{head}y(0) = {c} scales x by {a}*{c} = {a * c}.", answer(a * c)),
         "T": explicit("One over a line.", answer(a * c)),
         "W1": explicit(f"{head}The rate scales x by {a}.", answer(a)),
         "W2": explicit(
-            f"Separate: 1/y = {times(a, 'x')} + K. y(0) = {c} scales x by {a}*{c} = {a * c}.",
+            f"Separate: 1/y = a*x + K. y(0) = {c} scales x by {a}*{c} = {a * c}.",
             answer(-a * c),
         ),
     }
-    question = f"Solve y' = {qtimes(a, 'y^2')}, y(0) = {c}."
+    question = f"Solve the Bernoulli equation y' = {qtimes(a, 'y^2')}, y(0) = {c}."
     ode = f"Eq({Y}, ({a})*y(x)**2)"
     return Draft("quadratic", lucky, question, "ivp", ode, (initial(c),), "y(x)", ways)
 
@@ -205,10 +204,10 @@ def forced(rng: Random, lucky: bool) -> Draft:
         c = 1 - a if lucky else draw(rng, -5, 5)
         if c and abs(c) <= 8 and a + c and (a + c == 1) == lucky:
             break
-    amplitude = draw(rng, -20, 20) if lucky else draw(rng, -5, 5)
+    amplitude = draw(rng, -9, 9) if lucky else draw(rng, -5, 5)
     b = amplitude * (a + c)
     tried = f"Try A*{exp(c)}:"
-    solved = f"A*({plus(str(c), str(a))}) = A*({a + c}) = {b}, so A = {amplitude}."
+    solved = f"A*({plus(str(c), str(a))}) = {b}, so A = {b}/{a + c} = {amplitude}."
 
     def answer(factor: int, rate: int) -> str:
         return plus(f"C*{exp(rate)}", times(factor, exp(c)))
@@ -229,21 +228,21 @@ def forced(rng: Random, lucky: bool) -> Draft:
 def logistic(rng: Random, lucky: bool) -> Draft:
     """y' = k y (1 - y/K), y(0) = y0. W1 forgets to divide by y0: harmless at y0 = 1."""
     start = 1 if lucky else rng.randint(2, 6)
-    ratio = rng.randint(1, 40) if lucky else rng.randint(1, 8)
-    limit, k = start * (ratio + 1), rng.randint(1, 12)
+    ratio = rng.randint(1, 40) if lucky else rng.randint(1, 9)
+    limit, k = start * (ratio + 1), rng.randint(1, 9)
 
     def answer(factor: int, rate: int) -> str:
         return f"{limit}/({plus('1', times(factor, exp(rate)))})"
 
     rest = limit - start
     solved = f"A = ({limit} - {start})/{start} = {rest}/{start} = {ratio}."
-    head = f"Logistic form {limit}/(1 + A*{exp(-k)}). "
+    head = f"Logistic form with {exp(-k)}. "
     ways = {
         "D": explicit(f"{head}{solved}", answer(ratio, -k)),
         "T": explicit("An S curve up to its limit.", answer(ratio, -k)),
         "W1": explicit(f"{head}A is {limit} - {start} = {rest}.", answer(rest, -k)),
-        "W2": explicit(f"Growth form {limit}/(1 + A*{exp(k)}). {solved}", answer(ratio, k)),
+        "W2": explicit(f"Growth form with {exp(k)}. {solved}", answer(ratio, k)),
     }
-    question = f"Solve y' = {qtimes(k, 'y')}(1 - y/{limit}), y(0) = {start}."
+    question = f"Solve the logistic equation y' = {qtimes(k, 'y')}(1 - y/{limit}), y(0) = {start}."
     ode = f"Eq({Y}, {k}*y(x)*(1 - y(x)/{limit}))"
     return Draft("logistic", lucky, question, "ivp", ode, (initial(start),), "y(x)", ways)

@@ -14,35 +14,23 @@ def _names() -> dict[str, Any]:
 
     names = {name: sympy.Symbol(name) for name in ("x", "t", "C")}
     names |= {name: sympy.Function(name) for name in ("y", "u")}
-    used = ("Eq", "Derivative", "exp", "sin", "cos", "Integer", "Symbol")
+    used = ("Eq", "Derivative", "exp", "sin", "cos", "Integer", "Symbol", "Function")
     return names | {name: getattr(sympy, name) for name in used}
 
 
 def _read(text: str) -> Any:
     from sympy.parsing.sympy_parser import parse_expr  # noqa: PLC0415 heavy import
 
-    return parse_expr(text, local_dict=dict(_names()), evaluate=True)
+    # Without a dictionary of its own, every call imports all of sympy's names anew.
+    return parse_expr(text, local_dict={}, global_dict=_names())
 
 
 def solves(draft: Draft, method: str) -> bool:
-    """Whether the answer of a way satisfies the equation and its initial conditions.
-
-    An explicit answer is substituted into the equation. An answer F(x, y) = C is differentiated:
-    F_x N = F_y M for the equation M + N y' = 0.
-    """
-    import sympy  # noqa: PLC0415 heavy import, only where used
-
+    """Whether the answer of a way satisfies the equation and its initial conditions."""
     solution = draft.ways[method].solution
     unknown = _read(draft.func)
     variable = unknown.args[0]
     equation = _read(draft.ode)
-    if draft.kind == "implicit":
-        y, slope = sympy.Symbol("y"), sympy.Symbol("slope")
-        relation = parse_relation(solution)
-        left = equation.lhs.subs(unknown.diff(variable), slope).subs(unknown, y)
-        m, n = left.coeff(slope, 0), left.coeff(slope, 1)
-        residual = relation.diff(variable) * n - relation.diff(y) * m
-        return bool(sympy.expand(residual) == 0)
     formula = _read(solution)
     residual = (equation.lhs - equation.rhs).subs(unknown, formula).doit()
     if not _zero(residual):
@@ -60,11 +48,3 @@ def _zero(expression: Any) -> bool:
 
     expanded = sympy.expand(expression)
     return bool(expanded == 0 or sympy.expand(sympy.numer(sympy.together(expanded))) == 0)
-
-
-def parse_relation(text: str) -> Any:
-    """The left side F(x, y) of an implicit answer, with y as a plain symbol."""
-    import sympy  # noqa: PLC0415 heavy import, only where used
-    from sympy.parsing.sympy_parser import parse_expr  # noqa: PLC0415 heavy import
-
-    return sympy.expand(parse_expr(text, local_dict={"x": _names()["x"], "y": sympy.Symbol("y")}))

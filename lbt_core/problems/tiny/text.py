@@ -107,11 +107,6 @@ def explicit(reasoning: str, right_side: str, unknown: str = "y") -> Way:
     return Way(reasoning, f"{unknown} = {right_side}", right_side.replace("^", "**"))
 
 
-def implicit(reasoning: str, left_side: str) -> Way:
-    """A way whose answer is a relation ``left_side = C``."""
-    return Way(reasoning, f"{left_side} = C", left_side.replace("^", "**"))
-
-
 def initial(value: int, at: int = 0, order: int = 0) -> Condition:
     """One initial condition."""
     return Condition(order, str(at), str(value))
