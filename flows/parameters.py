@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model,
 from pydantic.fields import FieldInfo
 
 from lbt_core.config import RunConfig, load_config, profile_names
-from lbt_core.stages import STAGES, Stage
+from lbt_core.stages import STAGES
 
 # Group of the form: title, and the fields of RunConfig that it shows
 GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -150,10 +150,10 @@ StorePath = Annotated[str, Field(title="Store", min_length=1)]
 Profile = Annotated[
     str, Field(title="Profile"), WithJsonSchema({"type": "string", "enum": profile_names()})
 ]
+NOTHING = "nothing"
 DiscardFrom = Annotated[
-    Literal[STAGES] | None,  # type: ignore[valid-type]
+    Literal[NOTHING, *STAGES],  # type: ignore[valid-type]
     Field(title="Discard from stage"),
-    WithJsonSchema({"type": "string", "enum": list(STAGES)}),
 ]
 Overrides = Annotated[tuple[str, ...], Field(title="Further settings, section.field=value")]
-__all__ = ["DiscardFrom", "Overrides", "Profile", "RunName", "Settings", "Stage", "StorePath"]
+__all__ = ["NOTHING", "DiscardFrom", "Overrides", "Profile", "RunName", "Settings", "StorePath"]

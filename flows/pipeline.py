@@ -16,6 +16,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.local import ray_cluster
 from flows.parameters import (
+    NOTHING,
     DiscardFrom,
     Overrides,
     Profile,
@@ -47,7 +48,7 @@ def pipeline(
     profile: Profile = "demo",
     settings: Settings = NO_SETTINGS,
     overrides: Overrides = (),
-    discard_from: DiscardFrom = None,
+    discard_from: DiscardFrom = NOTHING,
 ) -> State[Any]:
     """Run every stage, from problems to a report; what is stored already is kept.
 
@@ -58,11 +59,12 @@ def pipeline(
         profile: Configuration to start from.
         settings: What differs from the profile; an empty field keeps the profile's value.
         overrides: Any other setting, as section.field=value (see `lbt profiles demo`).
-        discard_from: Move the outputs of this stage and all later ones aside first.
+        discard_from: Move the outputs of this stage and of all later ones aside first.
     """
     try:
         config = load_config(profile, (*settings.overrides(), *overrides))
-        return work_on(f"{store.rstrip('/')}/{run}", config, STAGES, discard_from)
+        discarded = None if discard_from == NOTHING else discard_from
+        return work_on(f"{store.rstrip('/')}/{run}", config, STAGES, discarded)
     except UserError as error:
         return Failed(message=str(error))
 

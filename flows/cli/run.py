@@ -105,7 +105,7 @@ def execute(
                 store=store,
                 profile=profile,
                 overrides=overrides,
-                discard_from=discard_from,
+                discard_from=discard_from or "nothing",
                 return_state=True,
             )
     finally:
