@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from lbt_core.answers.expr import Node, ParseError, has_op, substitute, symbols, walk
+from lbt_core.answers.expr import Node, ParseError, components, has_op, substitute, symbols, walk
 from lbt_core.answers.parser import RELATIONS, Context, parse_tokens
 from lbt_core.answers.tokens import Token, tokenize
 
@@ -256,7 +256,8 @@ def _classify(pieces: list[_Piece], words: list[str], context: Context) -> Answe
         if _is_remark(node, piece, bool(statements)):
             continue
         defined = _definition(node, context)
-        if defined and (statements or piece.joined in _ASIDE) and defined[0] not in definitions:
+        aside = bool(statements) or piece.joined in _ASIDE or _is_constant(defined, context)
+        if defined and aside and defined[0] not in definitions:
             definitions[defined[0]] = defined[1]
         statements.append(Statement(node, tuple(piece.words), piece.times))
     answer = Answer(
@@ -281,6 +282,13 @@ def _is_remark(node: Node, piece: _Piece, later: bool) -> bool:
     return piece.joined in _ASIDE or any(
         w.startswith(("constant", "arbitrary", "real", "any")) for w in (*piece.words, piece.joined)
     )
+
+
+def _is_constant(defined: tuple[str, Node] | None, context: Context) -> bool:
+    """Whether a first statement gives a constant its number ("C_1 = 1, so y = ...")."""
+    if defined is None or not context.unknowns or symbols(defined[1]) or components(defined[1]):
+        return False
+    return not any(defined[0].startswith(f"{unknown}_") for unknown in context.unknowns)
 
 
 def _definition(node: Node, context: Context) -> tuple[str, Node] | None:
@@ -328,7 +336,8 @@ def resolve(answer: Answer, keep: frozenset[str] = frozenset()) -> Answer:
 def relation_sides(node: Node) -> tuple[Node, ...] | None:
     """The sides of a chain of equalities, None for anything else."""
     if node.op == "rel" and all(op in ("=", "~") for op in node.val):
-        return node.args
+        rounded = node.val.index("~") if "~" in node.val else 0
+        return node.args[: rounded + 1] if rounded else node.args
     return None
 
 
