@@ -35,7 +35,7 @@ def rationale(problem_id, sample, text, finish_reason="stop", correct=True):
 
 
 class TestSetExams:
-    SAME = [rationale("p0", 0, "one"), rationale("p0", 1, "one"), rationale("p0", 2, "two")]
+    SAME = (rationale("p0", 0, "one"), rationale("p0", 1, "one"), rationale("p0", 2, "two"))
 
     def test_same_text_of_a_problem_shares_an_exam(self):
         exams = set_exams(self.SAME, PROBLEMS, DESIGN, deduplicate=True)

@@ -109,6 +109,7 @@ class VllmEngine:
         self._prompt_tokens = self._tokens = self._requests = 0
         self._busy = 0.0
         self._dead: BaseException | None = None
+        self._closing = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._feed, daemon=True, name="engine-feed")
         self._thread.start()
@@ -150,8 +151,9 @@ class VllmEngine:
         )
 
     def close(self) -> None:
-        """Stop the feeding thread and drop the engine."""
-        self._inbox.put(None)
+        """Stop the feeding thread and drop the engine. Calls in progress fail with EngineDied."""
+        self._closing = True
+        self._inbox.put(None)  # wakes the thread where it is idle
         self._thread.join(timeout=30)
         self._engine.engine_core.shutdown()
 
@@ -159,7 +161,7 @@ class VllmEngine:
 
     def _feed(self) -> None:
         try:
-            while self._admit():
+            while self._admit() and not self._closing:
                 if self._admitted:
                     started = time.monotonic()
                     for output in self._engine.step():

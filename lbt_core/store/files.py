@@ -54,7 +54,10 @@ class Files:
 
     def read(self, path: str) -> bytes:
         """The bytes of one file. Raises FileNotFoundError."""
-        data: bytes = self.fs.cat_file(self.full(path))
+        try:
+            data: bytes = self.fs.cat_file(self.full(path))
+        except NotADirectoryError as error:
+            raise FileNotFoundError(error.errno, "below a file", self.full(path)) from error
         return data
 
     def write(self, path: str, data: bytes) -> None:

@@ -172,6 +172,14 @@ def test_store_below_a_file_is_refused(tmp_path):
         require_writable(str(tmp_path / "file" / "run"))
 
 
+def test_nothing_is_found_below_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    files = Files(str(tmp_path / "file"))
+    assert not files.exists("run.json")
+    with pytest.raises(FileNotFoundError):
+        files.read("run.json")
+
+
 def test_probing_a_store_leaves_nothing(files):
     require_writable(files.uri)
     assert files.names("") == []
