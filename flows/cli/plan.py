@@ -22,7 +22,6 @@ from lbt_core.estimate import (
 from lbt_core.plan import model_path
 from lbt_core.pretraining import embedded_model_path
 
-
 CHARACTERS_PER_TOKEN = 3.5
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-
 BLOCK = 2**16
 BLOCKS = 1024
 
