@@ -96,7 +96,9 @@ def start(
     logs = home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{name}.log"
-    with open(log, "ab") as output:
+    if log.exists():
+        log.replace(logs / f"{name}.log.1")
+    with open(log, "wb") as output:
         process = subprocess.Popen(
             command,
             cwd=services.workdir,

@@ -198,18 +198,14 @@ def _start(services: Services, home: Path, missing: list[str], console: Console)
         stop_one(services, name)  # what its death left behind
     if "server" in missing:
         start("server", _server_command(services), services, home, {})
-    if "ray" in missing:
-        _require_ray_gone(services)
-        start("ray", _ray_command(services), services, home, {"RAY_ADDRESS": ""})
     if "reports" in missing:
         address = services.environment["LBT_REPORTS_URL"]
         command = [sys.executable, "-m", "flows.report_server", address.rsplit(":", 1)[1]]
         start("reports", [*command, services.workdir], services, home, {})
     with console.status("Starting the Prefect server and Ray …"):
+        if "ray" in missing:
+            _start_ray(services, home)
         wait_until(_answers(f"{services.api}/health"), services, "server", READY_S)
-        if "ray" in services.processes:
-            ready = _answers(f"{services.ray_dashboard}/api/version")
-            wait_until(ready, services, "ray", READY_S)
     if "server" in missing or "worker" in missing:
         with console.status("Registering the deployments …"):
             from flows.provision import provision  # noqa: PLC0415 - reads settings
@@ -218,9 +214,24 @@ def _start(services: Services, home: Path, missing: list[str], console: Console)
     if "worker" in missing:
         start("worker", _worker_command(), services, home, {})
         with console.status("Starting the worker …"):
-            log = Path(services.processes["worker"].log)
-            wait_until(lambda: "started!" in _last_words(log), services, "worker", READY_S)
+            wait_until(_says(services, "worker", "started!"), services, "worker", READY_S)
     write_state(home, services)
+
+
+def _start_ray(services: Services, home: Path) -> None:
+    """Start Ray's head; twice, because on a busy machine its own time limit of 30 s may pass."""
+    for last in (False, True):
+        _require_ray_gone(services)
+        start("ray", _ray_command(services), services, home, {"RAY_ADDRESS": ""})
+        try:
+            wait_until(_says(services, "ray", "Ray runtime started"), services, "ray", READY_S)
+            dashboard = _answers(f"{services.ray_dashboard}/api/version")
+            wait_until(dashboard, services, "ray", READY_S)
+            return
+        except UserError:
+            if last:
+                raise
+            stop_one(services, "ray")
 
 
 def _require_ray_gone(services: Services) -> None:
@@ -281,9 +292,10 @@ def _answers(url: str) -> Callable[[], bool]:
     return ask
 
 
-def _last_words(log: Path) -> str:
-    text = log.read_text("utf-8", errors="replace")
-    return text[-2000:]
+def _says(services: Services, name: str, words: str) -> Callable[[], bool]:
+    """Whether a service's log holds these words."""
+    log = Path(services.processes[name].log)
+    return lambda: words in log.read_text("utf-8", errors="replace")
 
 
 def _say(
