@@ -28,7 +28,8 @@ class Recipe:
 
     ``tokens`` is the whole budget, padding included. ``rows`` and ``length`` shape a batch of
     packed documents; chat documents are padded to ``zero_shot_length`` and ``one_shot_length``,
-    with as many rows as make about the same number of tokens.
+    with as many rows as make the same number of tokens. The tokenizer is learnt from
+    ``tokenizer_documents`` documents.
     """
 
     seed: int = 0
@@ -41,6 +42,7 @@ class Recipe:
     length: int = 270
     zero_shot_length: int = 180
     one_shot_length: int = 270
+    tokenizer_documents: int = 4000
     phases: tuple[Phase, ...] = field(
         default=(
             Phase("series", 0.4, BALANCED),

@@ -20,7 +20,6 @@ from lbt_core.pretraining.probe import Probe, probe
 from lbt_core.pretraining.recipe import BALANCED, Recipe
 from lbt_core.pretraining.tokenizer import train_tokenizer
 
-TOKENIZER_DOCUMENTS = 4000
 CHECKPOINT = "checkpoint.pt"
 _AHEAD = 4
 
@@ -53,7 +52,7 @@ def tokenizer_for(recipe: Recipe) -> Any:
     rng = Random(f"{recipe.seed}:tokenizer")
 
     def texts() -> Iterator[str]:
-        for number in range(TOKENIZER_DOCUMENTS):
+        for number in range(recipe.tokenizer_documents):
             if number % 4 == 0:
                 yield text_of(chat(rng, BALANCED, one_shot=number % 8 == 0))
             else:
@@ -208,4 +207,5 @@ def save(model: Any, tokenizer: Any, out: Path) -> None:
 
     out.mkdir(parents=True, exist_ok=True)
     model.to(torch.bfloat16).save_pretrained(out)
-    tokenizer.save_pretrained(out)
+    # One file less to forget: the chat template stays inside tokenizer_config.json.
+    tokenizer.save_pretrained(out, save_jinja_files=False)

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from random import Random
+from typing import Any
 
 import pytest
 
 from lbt_core.pretraining.batches import IGNORED, encode, make_batch
 from lbt_core.pretraining.documents import chat, own_method, series, text_of
 from lbt_core.pretraining.recipe import BALANCED, FINAL, Recipe
-from lbt_core.pretraining.training import tokenizer_for
 from lbt_core.problems.tiny.families import held_out
 from lbt_core.prompts import Example, Renderer
 
@@ -53,8 +53,7 @@ def test_unaided_methods_follow_the_mixture() -> None:
         assert found[method] / draws == pytest.approx(share, abs=0.04)
 
 
-def test_loss_is_on_solutions_and_the_end_of_turn() -> None:
-    tokenizer = tokenizer_for(Recipe())
+def test_loss_is_on_solutions_and_the_end_of_turn(tokenizer: Any) -> None:
     document = chat(Random(1), FINAL, one_shot=True)
     ids, labels = encode(tokenizer, [document])[0]
     supervised = [label for label in labels if label != IGNORED]
@@ -62,8 +61,7 @@ def test_loss_is_on_solutions_and_the_end_of_turn() -> None:
     assert all(label in (IGNORED, token) for token, label in zip(ids, labels, strict=True))
 
 
-def test_rows_are_never_padded_by_the_tokenizer() -> None:
-    tokenizer = tokenizer_for(Recipe())
+def test_rows_are_never_padded_by_the_tokenizer(tokenizer: Any) -> None:
     rng = Random(4)
     documents = [chat(rng, FINAL, one_shot=one_shot) for one_shot in (True, False)]
     tokenizer(["a", "a longer text"], padding=True)
@@ -71,21 +69,19 @@ def test_rows_are_never_padded_by_the_tokenizer() -> None:
         assert tokenizer.decode(ids) == text_of(document)
 
 
-def test_every_phase_gives_full_batches_of_one_size() -> None:
+def test_every_phase_gives_full_batches_of_one_size(tokenizer: Any) -> None:
     recipe = Recipe(tokens=200_000)
-    tokenizer = tokenizer_for(recipe)
     for done in (0.0, 0.3, 0.6, 0.99):
         ids, labels = make_batch(recipe, int(done * recipe.steps), tokenizer)
         assert sum(map(len, ids)) == sum(map(len, labels)) == recipe.batch_tokens
         assert any(label != IGNORED for row in labels for label in row)
 
 
-def test_no_chat_document_is_cut_off() -> None:
+def test_no_chat_document_is_cut_off(tokenizer: Any) -> None:
     recipe = Recipe()
-    tokenizer = tokenizer_for(recipe)
     rng = Random(9)
     limits = {False: recipe.zero_shot_length, True: recipe.one_shot_length}
-    for number in range(400):
+    for number in range(200):
         one_shot = number % 2 == 0
         text = text_of(chat(rng, BALANCED, one_shot=one_shot))
         assert len(tokenizer(text).input_ids) <= limits[one_shot]

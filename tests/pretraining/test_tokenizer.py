@@ -5,17 +5,9 @@ from typing import Any
 
 import pytest
 
-from lbt_core.pretraining.recipe import Recipe
 from lbt_core.pretraining.tokenizer import EOS_ID, PAD_ID, SPECIAL_TOKENS, VOCABULARY
-from lbt_core.pretraining.training import tokenizer_for
 from lbt_core.problems.tiny.families import FAMILIES
 from lbt_core.prompts import Renderer, card_chat, question_prompt, template_chat
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> Any:
-    return tokenizer_for(Recipe())
-
 
 TEXTS = [
     "Solve y' + 2y = 0, y(0) = 3.",

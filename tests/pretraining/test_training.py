@@ -1,5 +1,6 @@
 """A few steps of pretraining: the same again from the same seed, and after an interruption."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lbt_core.pretraining.training import CHECKPOINT, Progress, pretrain
 
 SHORT = Recipe(
     tokens=4 * 1620,
+    tokenizer_documents=100,
     warmup_steps=2,
     phases=(
         Phase("series", 0.5, BALANCED),
@@ -41,7 +43,7 @@ def test_the_same_seed_gives_the_same_weights(trained: Path, tmp_path: Path) -> 
 
 
 def test_another_seed_gives_other_weights(trained: Path, tmp_path: Path) -> None:
-    other = Recipe(seed=1, tokens=SHORT.tokens, warmup_steps=2, phases=SHORT.phases)
+    other = replace(SHORT, seed=1)
     pretrain(other, tmp_path, threads=1, compiled=False, probe_problems=0)
     assert not same(weights(trained), weights(tmp_path))
 
@@ -72,7 +74,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(trained: Path, tmp_path: 
 
 
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path: Path) -> None:
-    longer = Recipe(tokens=6 * 1620, phases=SHORT.phases)
+    longer = replace(SHORT, tokens=6 * 1620)
 
     def stop(progress: Progress) -> None:
         if progress.step == 3:
