@@ -2,7 +2,7 @@
 writes.
 """
 
-from functools import cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from lbt_core.problems.tiny.text import Draft
@@ -14,10 +14,13 @@ def _names() -> dict[str, Any]:
 
     names = {name: sympy.Symbol(name) for name in ("x", "t", "C")}
     names |= {name: sympy.Function(name) for name in ("y", "u")}
-    used = ("Eq", "Derivative", "exp", "sin", "cos", "Integer", "Symbol", "Function")
-    return names | {name: getattr(sympy, name) for name in used}
+    used = ("Derivative", "exp", "sin", "cos", "Integer", "Symbol", "Function")
+    names |= {name: getattr(sympy, name) for name in used}
+    # Nothing is gained by deciding here whether the two sides are equal, and it is slow.
+    return names | {"Eq": partial(sympy.Eq, evaluate=False)}
 
 
+@lru_cache(maxsize=4096)
 def _read(text: str) -> Any:
     from sympy.parsing.sympy_parser import parse_expr  # noqa: PLC0415 heavy import
 
