@@ -172,7 +172,8 @@ def test_counters_add_up(engine):
 
 def test_vllm_holds_no_more_requests_than_its_window(vllm):
     seen = []
-    caller = threading.Thread(target=vllm.generate, args=(requests(PROMPTS * 6, LONG),))
+    many = requests(PROMPTS * 2, LONG)
+    caller = threading.Thread(target=vllm.generate, args=(many,))
     caller.start()
     while caller.is_alive():
         stats = vllm.stats()
@@ -180,7 +181,7 @@ def test_vllm_holds_no_more_requests_than_its_window(vllm):
         time.sleep(0.001)
     caller.join()
     assert max(running for running, _ in seen) <= WINDOW
-    assert max(waiting for _, waiting in seen) >= len(PROMPTS) * 6 - 2 * WINDOW
+    assert max(waiting for _, waiting in seen) >= len(many) - 2 * WINDOW
 
 
 # Last, for it ends the engine that the tests above share: vLLM keeps one engine per process.
@@ -189,7 +190,7 @@ def test_closing_fails_the_calls_in_progress_and_later_ones(engine):
 
     def call():
         try:
-            engine.generate(requests(PROMPTS * 40, LONG))
+            engine.generate(requests(PROMPTS * 40, GREEDY))
         except EngineDied as error:
             failed.append(error)
 
@@ -197,10 +198,11 @@ def test_closing_fails_the_calls_in_progress_and_later_ones(engine):
     caller.start()
     while not engine.stats().running:
         time.sleep(0.001)
-    started = time.monotonic()
+    answered = engine.stats().requests
     engine.close()
     caller.join(timeout=60)
     assert len(failed) == 1
-    assert time.monotonic() - started < 15  # it did not wait for the queue
+    # what was running may end, the queue is not waited for
+    assert engine.stats().requests - answered < len(PROMPTS) * 10
     with pytest.raises(EngineDied, match="closed"):
         engine.generate(requests(PROMPTS[:1]))

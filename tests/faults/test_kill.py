@@ -1,0 +1,139 @@
+"""One run, killed in every costly stage, its files damaged in between, one engine killed at work:
+it ends with exactly the planned rows, and no committed file was touched."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import SIGKILL
+
+import pytest
+from lbt_process import Lbt, digests, settings
+
+from lbt_core.status import open_plan, verify_run
+from lbt_core.store import RunStore
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = settings(shards__problems=1, engines__shards_in_flight=1, training__max_steps=200)
+TORN = "rationales/part-00001.parquet"
+
+
+@dataclass
+class Story:
+    """What was seen: shards at each kill, processes left after it, the log of each start."""
+
+    run: Path
+    committed: dict[str, dict[str, str]] = field(default_factory=dict)
+    left: dict[str, list[str]] = field(default_factory=dict)
+    logs: dict[str, str] = field(default_factory=dict)
+    figures: dict = field(default_factory=dict)
+    corrupt_found: dict[str, str | None] = field(default_factory=dict)
+
+
+def parts(run: Path, stage: str) -> int:
+    return len(list((run / stage).glob("part-*.parquet")))
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory):
+    store = tmp_path_factory.mktemp("store")
+    run = store / "r"
+    told = Story(run)
+    started: list[Lbt] = []
+
+    def start(name: str) -> Lbt:
+        log = store / f"{name}.log"
+        started.append(Lbt.start(log, "run", "--store", str(store), "--run", "r", *SETTINGS))
+        return started[-1]
+
+    def kill(lbt: Lbt, name: str, group: bool) -> None:
+        (os.killpg if group else os.kill)(lbt.process.pid, SIGKILL)
+        lbt.process.wait()
+        told.left[name] = lbt.left_after(seconds=30)
+        told.committed[name] = digests(run)
+        told.logs[name] = lbt.said()
+
+    try:
+        lbt = start("sample")
+        lbt.wait_for(lambda: parts(run, "rationales") >= 2, "rationale shards")
+        kill(lbt, "sample", group=False)
+
+        whole = (run / TORN).read_bytes()
+        (run / TORN).write_bytes(whole[: len(whole) // 2])
+        lbt = start("examine")
+        lbt.wait_for(lambda: parts(run, "exams") >= 2, "exam shards")
+        kill(lbt, "examine", group=True)
+
+        lbt = start("train")
+        before = parts(run, "exams")
+        lbt.wait_for(lambda: parts(run, "exams") > before, "a further exam shard")
+        engines = lbt.family("EngineActor")
+        for engine in engines:
+            engine.kill()
+        lbt.wait_for(lambda: any((run / "training").glob("*/**/checkpoint*")), "a checkpoint")
+        kill(lbt, "train", group=True)
+        assert engines, "no engine was found to kill"
+
+        shard = run / "rationales/part-00000.parquet"
+        good = shard.read_bytes()
+        flipped = bytearray(good)
+        flipped[len(good) // 4] ^= 1
+        shard.write_bytes(flipped)
+        told.corrupt_found = dict(verify_run(open_plan(RunStore.open(str(run)))))
+        shard.write_bytes(good)
+
+        lbt = start("end")
+        told.figures = lbt.finish()
+        told.logs["end"] = lbt.said()
+        told.left["end"] = lbt.left_after(seconds=30)
+        yield told
+    finally:
+        for lbt in started:
+            lbt.clean_up()
+
+
+def test_run_ends_with_exactly_the_planned_rows(story):
+    found = dict(verify_run(open_plan(RunStore.open(str(story.run)))))
+    assert {path: fault for path, fault in found.items() if fault} == {}
+    assert story.figures["rationales"] == 12 * 8
+
+
+@pytest.mark.parametrize("stage", ["sample", "examine", "train"])
+def test_no_shard_that_was_committed_before_a_kill_is_changed(story, stage):
+    before = {k: v for k, v in story.committed[stage].items() if (stage, k) != ("sample", TORN)}
+    assert before
+    after = digests(story.run)
+    assert {k: after.get(k) for k in before} == before
+
+
+@pytest.mark.parametrize("stage", ["sample", "examine", "train", "end"])
+def test_no_process_outlives_a_killed_run(story, stage):
+    assert story.left[stage] == []
+
+
+def test_kills_came_in_the_middle(story):
+    assert 0 < len([k for k in story.committed["sample"] if k.startswith("rationales")]) < 12
+    assert 0 < len([k for k in story.committed["examine"] if k.startswith("exams/part")]) < 12
+    assert not (set(story.committed["train"]) & {"evaluation/tuned/part-00000.parquet"})
+
+
+def test_torn_shard_is_moved_aside_with_a_warning_naming_it(story):
+    assert TORN in story.logs["examine"]
+    assert "moved to superseded/" in story.logs["examine"]
+    assert [p for p in (story.run / "superseded").iterdir() if "rationales--part-00001" in p.name]
+
+
+def test_death_of_an_engine_is_said_and_survived(story):
+    assert "engine-0 died" in story.logs["train"]
+    assert len([k for k in story.committed["train"] if k.startswith("exams/part")]) == 12
+
+
+def test_corrupt_shard_is_found_by_verify(story):
+    faults = [path for path, fault in story.corrupt_found.items() if fault]
+    assert "rationales/part-00000.parquet" in faults
+    assert "damaged" in story.corrupt_found["rationales/part-00000.parquet"]
+
+
+def test_training_goes_on_from_its_checkpoint(story):
+    assert story.figures["pairs"] > 0
+    assert story.figures["resumed_shards"] >= len(story.committed["train"])
