@@ -1,0 +1,206 @@
+"""The ablation's figures: means, differences and their intervals, as tables and as JSON."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ablation_cells import Cell, Setting
+from rich.table import Table
+
+from lbt_core.evaluation import (
+    Difference,
+    difference_over_families,
+    difference_over_seeds,
+    mcnemar,
+)
+
+Trained = Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
+Rows = list[list[float]]
+
+
+def arms_summary(
+    cells: Sequence[Cell],
+    prepared: Sequence[Mapping[str, Any]],
+    trained: Trained,
+    settings: Mapping[str, Setting],
+) -> dict[str, Any]:
+    """Every arm's Pass@1 on the test problems, over bases, seeds and problems.
+
+    Rows of a table are (base, seed), columns test problems, which all bases share. The p value is
+    the largest of McNemar's over the rows.
+    """
+    names = list(settings)
+    base = [list(map(float, p["base"]["test"])) for p in prepared]
+    rows = {
+        name: [_row(record) for cell in cells for record in trained[cell.folder, name]]
+        for name in names
+    }
+    repeated = _repeated(cells, base, trained, names[0])
+    families = prepared[0]["families"]
+    arms = {"base": _interval(difference_over_seeds(base))}
+    for name, table in rows.items():
+        records = [r for cell in cells for r in trained[cell.folder, name]]
+        arms[name] = _interval(difference_over_seeds(table)) | {
+            "setting": settings[name].name,
+            "pairs": records[0]["pairs"],
+            "failed": sum(r["failed"] is not None for r in records),
+            "stopped": sum(r["stopped"] is not None for r in records),
+            "minus_base": _interval(difference_over_seeds(_minus(table, repeated))),
+        }
+    combined, correctness = rows["combined"], rows["correctness"]
+    tests = [
+        mcnemar([v > 0 for v in b], [v > 0 for v in c])
+        for b, c in zip(repeated, combined, strict=True)
+    ]
+    mean = arms["base"]["mean"]
+    return {
+        "mode": "ablation",
+        "problems": len(families),
+        "families": len(set(families)),
+        "bases": [cell.base for cell in cells],
+        "arms": arms,
+        "relative_gain": (arms["combined"]["mean"] - mean) / mean if mean else None,
+        "combined_vs_base_p": max(test.p for test in tests),
+        "combined_vs_correctness": _versus(combined, correctness, families),
+        "combined_vs_fair": _versus(combined, rows["fair"], families),
+        "combined_vs_random": _versus(combined, rows["random"], families),
+        "within_problem_lbt": [_within(p) for p in prepared],
+        "fidelity": [p["fidelity"]["share"] for p in prepared],
+    }
+
+
+def map_summary(
+    cells: Sequence[Cell], prepared: Sequence[Mapping[str, Any]], trained: Trained
+) -> dict[str, Any]:
+    """Combined minus correctness, and minus the fair control, for each cell."""
+    found = []
+    for cell, record in zip(cells, prepared, strict=True):
+        rows = {
+            name: [_row(r) for r in trained[cell.folder, name]]
+            for name in ("combined", "correctness", "fair")
+        }
+        base = [list(map(float, record["base"]["test"]))]
+        found.append(
+            {
+                "base": cell.base,
+                "lucky_taught": cell.lucky_train,
+                "lucky_asked": cell.lucky_exam,
+                "fidelity": record["fidelity"],
+                "diversity": record["diversity"],
+                "within_problem_lbt": _within(record),
+                "low_right": record["scores"]["low_right"],
+                "pass_1": {"base": difference_over_seeds(base).value}
+                | {name: difference_over_seeds(table).value for name, table in rows.items()},
+                "pairs": trained[cell.folder, "combined"][0]["pairs"],
+                "combined_vs_correctness": _versus(
+                    rows["combined"], rows["correctness"], record["families"]
+                ),
+                "combined_vs_fair": _versus(rows["combined"], rows["fair"], record["families"]),
+            }
+        )
+    return {"mode": "map", "cells": found}
+
+
+def arms_table(summary: Mapping[str, Any]) -> tuple[Table, str]:
+    """The arms as a table for the terminal, and as Markdown."""
+    header = ("arm", "Pass@1", "95 % interval", "minus base, points", "setting", "pairs")
+    lines = []
+    for name, arm in summary["arms"].items():
+        interval = f"{arm['low']:.1%} to {arm['high']:.1%}"
+        gain = _points(arm["minus_base"]) if "minus_base" in arm else ""
+        lines.append(
+            (
+                name,
+                f"{arm['mean']:.1%}",
+                interval,
+                gain,
+                arm.get("setting", ""),
+                str(arm.get("pairs", "")),
+            )
+        )
+    for other in ("correctness", "fair", "random"):
+        d = summary[f"combined_vs_{other}"]
+        note = f"over families too: {_points(d['over_families'])}"
+        lines.append((f"combined minus {other}", "", "", _points(d), note, ""))
+    return _tables(header, lines)
+
+
+def map_table(summary: Mapping[str, Any]) -> tuple[Table, str]:
+    """The cells as a table for the terminal, and as Markdown."""
+    header = (
+        "base", "lucky taught", "lucky asked", "fidelity", "within-problem gap", "base Pass@1",
+        "correctness", "fair", "combined", "minus correctness", "over families too", "minus fair",
+    )  # fmt: skip
+    lines = []
+    for cell in summary["cells"]:
+        share, gap, pass_1 = cell["fidelity"]["share"], cell["within_problem_lbt"], cell["pass_1"]
+        lines.append(
+            (
+                cell["base"].rstrip("/").rsplit("/", 1)[-1],
+                f"{cell['lucky_taught']:.0%}",
+                f"{cell['lucky_asked']:.0%}",
+                "" if share is None else f"{share:.2f}",
+                "" if gap["gap"] is None else f"{gap['gap']:.2f}",
+                *(f"{pass_1[n]:.1%}" for n in ("base", "correctness", "fair", "combined")),
+                _points(cell["combined_vs_correctness"]),
+                _points(cell["combined_vs_correctness"]["over_families"]),
+                _points(cell["combined_vs_fair"]),
+            )
+        )
+    return _tables(header, lines)
+
+
+def _tables(header: Sequence[str], lines: Sequence[Sequence[str]]) -> tuple[Table, str]:
+    table = Table(*header)
+    for line in lines:
+        table.add_row(*line)
+    rows = [header, ["---"] * len(header), *lines]
+    return table, "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _row(record: Mapping[str, Any]) -> list[float]:
+    return [float(correct) for correct in record["correct"]]
+
+
+def _repeated(cells: Sequence[Cell], base: Rows, trained: Trained, arm: str) -> Rows:
+    """The base's row of each (base, seed)."""
+    counts = [len(trained[cell.folder, arm]) for cell in cells]
+    return [row for row, count in zip(base, counts, strict=True) for _ in range(count)]
+
+
+def _minus(first: Rows, second: Rows) -> Rows:
+    return [
+        [a - b for a, b in zip(one, two, strict=True)]
+        for one, two in zip(first, second, strict=True)
+    ]
+
+
+def _versus(first: Rows, second: Rows, families: Sequence[str]) -> dict[str, Any]:
+    """First minus second, as a share: over problems and seeds, and over families as well."""
+    table = _minus(first, second)
+    d, wide = difference_over_seeds(table), difference_over_families(table, families)
+    return {
+        "difference": d.value,
+        "low": d.low,
+        "high": d.high,
+        "over_families": {"difference": wide.value, "low": wide.low, "high": wide.high},
+    }
+
+
+def _interval(d: Difference) -> dict[str, Any]:
+    return {"mean": d.value, "low": d.low, "high": d.high}
+
+
+def _within(record: Mapping[str, Any]) -> dict[str, Any]:
+    scores = record["scores"]
+    return {
+        "gap": scores["within_gap"],
+        "low": scores["within_low"],
+        "high": scores["within_high"],
+        "right": scores["lbt_right"],
+        "wrong": scores["lbt_wrong"],
+    }
+
+
+def _points(d: Mapping[str, Any]) -> str:
+    value = d["difference"] if "difference" in d else d["mean"]
+    return f"{100 * value:+.1f} [{100 * d['low']:+.1f}, {100 * d['high']:+.1f}]"
