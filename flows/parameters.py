@@ -107,7 +107,8 @@ def _no_defaults(schema: dict[str, Any]) -> None:
     """An empty field is absent, not null: the form then shows it empty."""
     for name, field in schema["properties"].items():
         field.pop("default", None)
-        field.setdefault("title", name)
+        if name in GROUPS:
+            field["title"] = GROUPS[name][0]
 
 
 def _group(name: str) -> type[Group]:

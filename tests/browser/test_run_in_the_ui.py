@@ -99,7 +99,7 @@ def test_start_watch_fail_retry_complete(page: Any, services: Live, shot: Any) -
 
     run_id = newest_run(services, "browser")
     open_run(page, run_id)
-    wait_for(lambda: list(run.glob("rationales/part-*.parquet")), 120, "the first stored shard")
+    wait_for(lambda: list(run.glob("rationales/part-*.parquet")), 180, "the first stored shard")
     shot("running")
     assert kill_engines(killer)
     failed = services.wait_state(run_id, ("FAILED",), 60)

@@ -28,7 +28,8 @@ def free_port() -> int:
 
 def lbt(*arguments: str, cwd: Path, timeout: float = 240) -> "subprocess.CompletedProcess[str]":
     """Run the command line; its environment names no server and no cluster."""
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "RAY_", "LBT_"))}
+    named = ("PREFECT_", "RAY_ADDRESS", "LBT_")
+    env = {k: v for k, v in os.environ.items() if not k.startswith(named)}
     return subprocess.run(
         [sys.executable, "-c", "from flows.cli import main; main()", *arguments],
         cwd=cwd,

@@ -1,0 +1,163 @@
+"""What is deployed: prefect.yaml, the form, the pools, the automation, the dashboard."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+from flows.cli.services import HEARTBEAT_S
+from flows.parameters import GROUPS, Settings
+from flows.provision import KUBERNETES_POOL, PROCESS_POOL, ROOT, kubernetes_template
+from lbt_core.config import load_config, profile_names
+from lbt_core.stages import STAGES
+
+DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+BY_NAME = {d["name"]: d for d in DEPLOYMENTS}
+
+
+def flow_of(deployment: dict[str, Any]) -> Any:
+    from prefect.flows import load_flow_from_entrypoint  # noqa: PLC0415 - reads settings
+
+    return load_flow_from_entrypoint(deployment["entrypoint"])
+
+
+def schema_of(deployment: dict[str, Any]) -> dict[str, Any]:
+    from prefect.utilities.callables import parameter_schema  # noqa: PLC0415 - reads settings
+
+    return parameter_schema(flow_of(deployment)).model_dump()
+
+
+def test_every_profile_and_every_stage_is_deployed():
+    assert {*profile_names(), *STAGES} <= set(BY_NAME)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_deployment_is_complete(name: str):
+    deployment = BY_NAME[name]
+    assert deployment["description"]
+    assert "lbt" in deployment["tags"]
+    assert deployment["enforce_parameter_schema"] is True
+    assert deployment["concurrency_limit"]["limit"] == 1
+    assert deployment["concurrency_limit"]["collision_strategy"] == "ENQUEUE"
+    assert deployment["work_pool"]["name"] in (PROCESS_POOL, KUBERNETES_POOL)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_deployed_parameters_fit_the_flow(name: str):
+    jsonschema.validate(BY_NAME[name]["parameters"], schema_of(BY_NAME[name]))
+
+
+def test_weekly_schedule_ships_inactive():
+    scheduled = {d["name"]: d["schedules"] for d in DEPLOYMENTS if d["schedules"]}
+    assert list(scheduled) == ["llama3-8b"]
+    assert [s["active"] for s in scheduled["llama3-8b"]] == [False]
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"sampling": {"sampling_num_rationales": 0}}, "minimum"),
+        ({"sampling": {"sampling_temperature": 9}}, "maximum"),
+        ({"exam": {"exam_selection": "farthest"}}, "is not one of"),
+        ({"training": {"training_learning_rate": "fast"}}, "is not of type"),
+        ({"sampling": {"rationales": 4}}, "unexpected"),
+    ],
+)
+def test_form_refuses_a_bad_value(settings: dict[str, Any], complaint: str):
+    with pytest.raises(jsonschema.ValidationError, match=complaint):
+        jsonschema.validate({"settings": settings}, schema_of(BY_NAME["demo"]))
+
+
+def test_form_says_title_and_profile_values_of_every_field():
+    definitions = Settings.model_json_schema()["$defs"]
+    fields = {n: f for group in definitions.values() for n, f in group["properties"].items()}
+    assert len(fields) == sum(len(paths) for _, paths in GROUPS.values())
+    for name, schema in fields.items():
+        assert schema["title"] != name
+        assert "Profiles: demo " in schema["description"]
+
+
+def test_form_becomes_overrides():
+    settings = Settings.model_validate(
+        {"exam": {"exam_bank": "train"}, "training": {"training_learning_rate": 5e-7}}
+    )
+    config = load_config("demo", settings.overrides())
+    assert config.exam.bank == "train"
+    assert config.training.learning_rate == 5e-7
+
+
+def test_empty_form_keeps_the_profile():
+    assert list(Settings().overrides()) == []
+
+
+def rendered(node: Any, values: dict[str, Any]) -> Any:
+    """A template with its placeholders filled in; without a value, the field is left out."""
+    if isinstance(node, dict):
+        filled = {k: rendered(v, values) for k, v in node.items()}
+        return {k: v for k, v in filled.items() if v is not None}
+    if isinstance(node, list):
+        return [rendered(v, values) for v in node]
+    if isinstance(node, str) and "{{" in node:
+        name = node.split("{{")[1].split("}}")[0].strip()
+        whole = node.strip() == f"{{{{ {name} }}}}"
+        return values.get(name) if whole else node.replace(f"{{{{ {name} }}}}", "lbt")
+    return node
+
+
+def test_kubernetes_job_fits_its_schema():
+    template = kubernetes_template()
+    properties = template["variables"]["properties"]
+    values = {k: v["default"] for k, v in properties.items() if "default" in v}
+    values["env"] = [{"name": k, "value": v} for k, v in values["env"].items()]
+    values |= {"command": ["python", "-m", "prefect.engine"], "labels": {"app": "lbt"}}
+    job = rendered(template["job_configuration"]["job_manifest"], values)
+    kubernetes_validate.validate(job, "1.31", strict=True)
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    assert (
+        container["volumeMounts"][0]["mountPath"]
+        == BY_NAME["llama3-8b-kubernetes"]["parameters"]["store"]
+    )
+
+
+def test_kubernetes_variables_are_a_json_schema():
+    jsonschema.Draft202012Validator.check_schema(kubernetes_template()["variables"])
+
+
+def test_zombie_automation_allows_for_lost_heartbeats():
+    from prefect.events.schemas.automations import AutomationCore  # noqa: PLC0415
+
+    text = (ROOT / "deployments" / "zombie-runs.yaml").read_text()
+    automation = AutomationCore.model_validate(yaml.safe_load(text))
+    window = automation.trigger.within.total_seconds()  # type: ignore[union-attr]
+    assert window >= 90
+    assert window >= 3 * HEARTBEAT_S
+
+
+def dashboard() -> dict[str, Any]:
+    path: Path = ROOT / "deployments" / "grafana" / "lbt.json"
+    loaded: dict[str, Any] = json.loads(path.read_text())
+    return loaded
+
+
+def test_grafana_dashboard_loads():
+    from grafana_foundation_sdk.models.dashboard import Dashboard  # noqa: PLC0415 - slow import
+
+    loaded = Dashboard.from_json(dashboard())
+    rows = [p.title for p in loaded.panels or [] if p.type_val == "row"]
+    assert rows == ["Throughput", "Shards", "Grading verdicts", "GPUs"]
+
+
+def test_grafana_dashboard_asks_for_metrics_that_exist():
+    from tasks.metrics import COUNTERS, GAUGES  # noqa: PLC0415 - imports Ray
+
+    exported = {f"ray_{n}_total" for n in COUNTERS} | {f"ray_{n}" for n in GAUGES}
+    queries = " ".join(t["expr"] for p in dashboard()["panels"] for t in p.get("targets", []))
+    asked = {
+        w.split("{")[0].split(",")[0] for w in queries.replace("(", " ").split() if "ray_" in w
+    }
+    assert asked
+    assert asked <= exported
