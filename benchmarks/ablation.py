@@ -125,8 +125,10 @@ def train_job(
 ) -> Job:
     """One training, measured on a split."""
     arms = arms_of(given)
-    name = arm.name.replace(", ", "-").replace(" ", "-")
-    file = given.out / cell.folder / "trained" / f"{name}-{setting.name}-{seed}-{split}.json"
+    name = f"{arm.name} {setting.name} {seed} {split}"
+    for old, new in ((", ", "-"), (" ", "-"), (":", "x")):
+        name = name.replace(old, new)
+    file = given.out / cell.folder / "trained" / f"{name}.json"
     spec = {
         "cell": asdict(cell),
         "arms": [a.name for a in arms],

@@ -1,5 +1,5 @@
-"""Worker processes of the ablation: one core each, with a grader and a vLLM engine that stays loaded
-in a child of its own (training and vLLM do not share a process); jobs that are done once.
+"""Worker processes of the ablation: one core each, with a grader and a vLLM engine that stays
+loaded in a child of its own (training and vLLM do not share a process); jobs that are done once.
 """
 
 import atexit
