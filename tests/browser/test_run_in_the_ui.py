@@ -1,7 +1,5 @@
 """The three jobs in a real browser: start a run, watch it, resume it."""
 
-import time
-from pathlib import Path
 from typing import Any
 
 from live_services import (
@@ -24,7 +22,9 @@ FORM = {
     "Exam problems": "2",
     "Engines": "1",
 }
-OVERRIDES = ("controls=[]", "training.max_steps=2", "corpus.tiny.exam=20")
+OVERRIDES = (
+    *("controls=[]", "corpus.tiny.exam=20", "training.max_steps=2", "training.guards.prompts=0"),
+)
 STATE = ".state-badge"
 
 
@@ -99,19 +99,21 @@ def test_start_watch_fail_retry_complete(page: Any, services: Live, shot: Any) -
 
     run_id = newest_run(services, "browser")
     open_run(page, run_id)
-    wait_for(lambda: list(run.glob("rationales/part-*.parquet")), 180, "the first stored shard")
+    page.get_by_text("sample 0/15").last.scroll_into_view_if_needed()
     shot("running")
+    wait_for(lambda: list(run.glob("rationales/part-*.parquet")), 180, "the first stored shard")
     assert kill_engines(killer)
     failed = services.wait_state(run_id, ("FAILED",), 60)
     assert "owed" in failed["state"]["message"]
-    page.get_by_text("owed:").first.wait_for()
+    page.get_by_text("shards owed:").last.scroll_into_view_if_needed()
     shot("failed")
     stored = digests(run)
     assert stored
+    page.mouse.wheel(0, -10_000)
 
     page.get_by_role("button", name="Retry").first.click()
     page.get_by_role("button", name="Retry").last.click()
-    ended = services.wait_state(run_id, ("COMPLETED", "FAILED", "CRASHED"), 150)
+    ended = services.wait_state(run_id, ("COMPLETED", "FAILED", "CRASHED"), 300)
     assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
     assert ended["run_count"] == 2
     page.get_by_text("Completed").first.wait_for()
@@ -161,9 +163,7 @@ def test_schedule_starts_a_run(page: Any, services: Live, shot: Any) -> None:
     schedule = [{"active": False, "schedule": {"interval": 60.0}}]
     services.post(f"/deployments/{deployment['id']}/schedules", schedule)  # type: ignore[arg-type]
     page.goto(f"/deployments/deployment/{deployment['id']}")
-    toggle = page.locator(".deployment-schedules-fieldset, .deployment-schedule-card, body")
     toggle = page.locator("input.p-toggle__control, .p-toggle input").last
-    started = time.time()
     toggle.click(force=True)
     shot("schedule")
     body = {"flow_runs": {"deployment_id": {"any_": [deployment["id"]]}}}
@@ -172,7 +172,5 @@ def test_schedule_starts_a_run(page: Any, services: Live, shot: Any) -> None:
         runs = services.post("/flow_runs/filter", body)
         return [r for r in runs if r["state_type"] in ("COMPLETED", "FAILED", "RUNNING")]
 
-    runs = wait_for(ended, 130, "a scheduled run")
-    assert runs[0]["auto_scheduled"]
-    assert time.time() - started < 130
-    Path(services.folder).exists()
+    runs = wait_for(ended, 150, "a scheduled run")
+    assert all(run["auto_scheduled"] for run in runs)
