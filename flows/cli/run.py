@@ -10,9 +10,10 @@ from rich.console import Console
 
 from lbt_core.config import RunConfig, load_config
 from lbt_core.errors import UserError
-from lbt_core.plan import model_path
+from lbt_core.plan import BUILT_IN, model_path
+from lbt_core.problems import load_summary
 from lbt_core.stages import Stage
-from lbt_core.store import Files
+from lbt_core.store import Files, RunStore
 from lbt_core.store.lock import RunLocked, is_alive, read_owner
 from lbt_core.store.run_store import require_writable
 
@@ -47,7 +48,7 @@ def run(
     config = load_config(profile, overrides or ())
     stage = _stage(discard_from)
     uri = f"{store.rstrip('/')}/{run}"
-    preflight(uri, config)
+    preflight(uri, config, stage)
     console = Console(stderr=True)
     figures = execute(uri, profile, store, run, tuple(overrides or ()), stage, console, verbose)
     if not figures["worked_shards"]:
@@ -55,12 +56,15 @@ def run(
     print(json.dumps(figures))
 
 
-def preflight(uri: str, config: RunConfig) -> None:
+def preflight(uri: str, config: RunConfig, discard_from: Stage | None = None) -> None:
     """Refuse what can be known to be wrong before anything starts. Raises UserError."""
+    if config.corpus.source not in BUILT_IN:
+        load_summary(config.corpus.source)
     for model in (config.teacher, *config.student_models()):
         path = model_path(model)
         folder = Path(path).expanduser()
-        is_hub_id = path.count("/") == 1 and not path.startswith((".", "/", "~"))
+        first = Path(path.partition("/")[0]).expanduser()
+        is_hub_id = path.count("/") == 1 and path[0] not in "./~" and not first.is_dir()
         if not is_hub_id and not (folder / "config.json").is_file():
             raise UserError(
                 f"teacher.path or students: {path} is no model folder (it has no config.json); "
@@ -73,6 +77,7 @@ def preflight(uri: str, config: RunConfig) -> None:
             f"{uri} is in use by {owner.describe()}; wait for it, stop it, or give this run "
             "another name with --run"
         )
+    RunStore.check(uri, config, discard_from)
     require_writable(uri)
 
 

@@ -57,6 +57,14 @@ class RunStore:
         return cls(files, record, _recorded_config(files, record))
 
     @classmethod
+    def check(cls, uri: str, config: RunConfig, discard_from: Stage | None = None) -> None:
+        """Raise the UserError that ``start`` would raise for this configuration; write nothing."""
+        files = Files(uri)
+        record = _read_record(files)
+        if record is not None:
+            _refuse(files, _recorded_config(files, record), config, discard_from)
+
+    @classmethod
     def start(cls, uri: str, config: RunConfig, discard_from: Stage | None = None) -> "RunStore":
         """Open a run for working on it, creating it where it is new. Call it with the lock held.
 
@@ -68,8 +76,8 @@ class RunStore:
         if record is None:
             record = {"created": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "moved_aside": []}
         else:
-            old = _recorded_config(files, record)
-            _reconcile(files, record, old, config, discard_from)
+            _refuse(files, _recorded_config(files, record), config, discard_from)
+            _discard(files, record, discard_from)
         record |= {
             "config": config.model_dump(mode="json"),
             "version": __version__,
@@ -155,14 +163,8 @@ def _recorded_config(files: Files, record: dict[str, Any]) -> RunConfig:
         ) from None
 
 
-def _reconcile(
-    files: Files,
-    record: dict[str, Any],
-    old: RunConfig,
-    new: RunConfig,
-    discard_from: Stage | None,
-) -> None:
-    """Refuse a change under sampled rows; move outputs aside where that was asked for.
+def _refuse(files: Files, old: RunConfig, new: RunConfig, discard_from: Stage | None) -> None:
+    """Refuse a change under sampled rows, unless they are to be discarded.
 
     Files of later stages that a change makes foreign are moved aside when their turn comes.
     """
@@ -173,13 +175,19 @@ def _reconcile(
         s for s in STAGES[first:] if s in COSTLY and s not in discarded and _has_samples(files, s)
     ]
     if sampled:
-        fields = ", ".join(name for stage in changes for name in changes[stage])
+        touching = [s for s in changes if STAGES.index(s) <= STAGES.index(sampled[-1])]
+        fields = ", ".join(name for stage in touching for name in changes[stage])
         name = files.root.rsplit("/", 1)[-1]
         raise UserError(
             f"run {name} was started with other values of {fields}, which its stored "
             f"{sampled[0]} rows depend on; keep them with `lbt run … --run {name}-2`, or move them "
             f"aside with `lbt run … --run {name} --discard-from {STAGES[first]}`"
         )
+
+
+def _discard(files: Files, record: dict[str, Any], discard_from: Stage | None) -> None:
+    """Move the outputs of a stage and all later ones aside, on record."""
+    discarded = STAGES[STAGES.index(discard_from) :] if discard_from is not None else ()
     for path in (path for stage in discarded for path in OUTPUTS[stage]):
         if files.exists(path):
             record["moved_aside"].append({"path": path, "to": files.move_aside(path)})
