@@ -309,6 +309,8 @@ def _say(
     if services.ray_dashboard:
         token = services.environment["RAY_AUTH_TOKEN_PATH"]
         console.print(f"  Ray dashboard: {services.ray_dashboard} (asks for the token in {token})")
+        targets = f"{services.ray_temp}/prom_metrics_service_discovery.json"
+        console.print(f"  Prometheus: file_sd_configs with {targets}")
     console.print(f"  Runs are stored relative to {services.workdir}; logs: {home / 'logs'}")
     console.print(f"  Stop everything with: lbt down{_home_option(home)}")
 

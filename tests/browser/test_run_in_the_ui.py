@@ -101,7 +101,7 @@ def test_start_watch_fail_retry_complete(page: Any, services: Live, shot: Any) -
     open_run(page, run_id)
     page.get_by_text("sample 0/15").last.scroll_into_view_if_needed()
     shot("running")
-    wait_for(lambda: list(run.glob("rationales/part-*.parquet")), 180, "the first stored shard")
+    wait_for(lambda: list(run.glob("rationales/part-*.parquet")), 300, "the first stored shard")
     assert kill_engines(killer)
     failed = services.wait_state(run_id, ("FAILED",), 60)
     assert "owed" in failed["state"]["message"]
@@ -163,8 +163,13 @@ def test_schedule_starts_a_run(page: Any, services: Live, shot: Any) -> None:
     schedule = [{"active": False, "schedule": {"interval": 60.0}}]
     services.post(f"/deployments/{deployment['id']}/schedules", schedule)  # type: ignore[arg-type]
     page.goto(f"/deployments/deployment/{deployment['id']}")
-    toggle = page.locator("input.p-toggle__control, .p-toggle input").last
-    toggle.click(force=True)
+    page.get_by_text("Every minute").first.wait_for()
+    page.locator(".p-toggle").last.click()
+
+    def active() -> bool:
+        return bool(services.deployment("lbt-report/report")["schedules"][0]["active"])
+
+    wait_for(active, 20, "the schedule to be active")
     shot("schedule")
     body = {"flow_runs": {"deployment_id": {"any_": [deployment["id"]]}}}
 

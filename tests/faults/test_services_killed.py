@@ -38,7 +38,7 @@ def started(services: Live, name: str) -> tuple[str, Path]:
     """A run that has stored its first shard: the flow run's id and the run's folder."""
     run_id = services.start_run("lbt/demo", {"run": name, "overrides": OVERRIDES})
     run = services.folder / "runs" / name
-    wait_for(lambda: list(run.glob("rationales/part-*.parquet")), 180, "the first stored shard")
+    wait_for(lambda: list(run.glob("rationales/part-*.parquet")), 300, "the first stored shard")
     return run_id, run
 
 
