@@ -11,6 +11,7 @@ command goes on with what is missing.
 """
 
 import argparse
+import functools
 import itertools
 import json
 import shutil
@@ -36,6 +37,7 @@ from ablation_work import Job, run_jobs, worker_pool
 from rich.console import Console
 
 from lbt_core.pretraining import embedded_model_path
+from lbt_core.store.fingerprint import model_identity
 
 # Seconds of one core, measured with the demo's sizes and the embedded model: what a cell's
 # rationales and exams take, and one training with its measurement. Replaced by the mean of what is
@@ -117,7 +119,13 @@ def arms_of(given: argparse.Namespace) -> list[Arm]:
 
 def prepare_job(given: argparse.Namespace, cell: Cell) -> Job:
     """A cell's rationales, exams and base answers."""
-    return Job(given.out / cell.folder / "cell.json", asdict(cell), prepare_cell, (cell,))
+    return Job(given.out / cell.folder / "cell.json", identity(cell), prepare_cell, (cell,))
+
+
+@functools.cache
+def identity(cell: Cell) -> dict[str, Any]:
+    """What decides a cell's rows: its values, and the weights that lie in the base's folder."""
+    return {**asdict(cell), "weights": model_identity(cell.base, None)}
 
 
 def train_job(
@@ -130,7 +138,7 @@ def train_job(
         name = name.replace(old, new)
     file = given.out / cell.folder / "trained" / f"{name}.json"
     spec = {
-        "cell": asdict(cell),
+        "cell": identity(cell),
         "arms": [a.name for a in arms],
         "setting": asdict(setting),
         "seed": seed,

@@ -26,10 +26,12 @@ from lbt_core.results import exam_columns
 from lbt_core.rows import ExamAnswer, Rationale, Score
 from lbt_core.sampling import GradeMany
 from lbt_core.store import read_shard
-from lbt_core.votes import ballots
+from lbt_core.votes import ballots, frequent_wrong
 
-# Comparisons of wrong answers with each other, at most: some ten seconds of one core.
-MAX_COMPARISONS = 8_000
+# Comparisons of wrong answers with each other, at most: some ten seconds of one core; and wrong
+# answers of one problem that are compared, so that these go round.
+MAX_COMPARISONS = 5_000
+COMPARED = 6
 _COLUMNS = ("problem_id", "rationale_key", "student", "exam_problem_id", "repetition", "correct")
 
 
@@ -141,7 +143,7 @@ def selection_words(
     if not sampled:
         return []
     lbt = {(s.problem_id, s.sample): s.lbt for s in scores}
-    votes = ballots(plan.problem_by_id, sampled, grade, lbt)
+    votes = ballots(plan.problem_by_id, sampled, grade, lbt, COMPARED)
     chosen = selection_outcomes([b.voters for b in votes], [b.same for b in votes])
     mean = fmean(fmean(v.correct for v in b.voters) for b in votes)
     majority = accuracy(chosen["votes"])
@@ -151,7 +153,7 @@ def selection_words(
             "Answer by majority vote",
             _share(majority),
             f"One sample alone is right in {mean:.1%}. Most votes over the samples of {of}, "
-            "equivalent answers counted together.",
+            f"equivalent answers counted together (the {COMPARED} most frequent wrong ones).",
         )
     ]
     for way, name, how in (
@@ -181,8 +183,8 @@ def _affordable(rationales: Sequence[Rationale]) -> list[Rationale]:
     spent = 0
     for problem_id in order:
         of = rows[problem_id]
-        wrong = len({r.answer for r in of if r.verdict == "incorrect"})
-        spent += wrong * (wrong - 1) // 2 if any(r.correct for r in of) else 0
+        wrong = min(COMPARED, len(frequent_wrong(of)))
+        spent += wrong * (wrong - 1) // 2
         if kept and spent > MAX_COMPARISONS:
             break
         kept += of

@@ -5,6 +5,7 @@ grader, each taken as the reference in turn; an answer that it cannot judge is o
 own text. Where no answer to a problem is right, no vote can be, and nothing is compared.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -31,17 +32,21 @@ def ballots(
     rationales: Sequence[Rationale],
     grade: GradeMany,
     lbt: Mapping[tuple[str, int], float] | None = None,
+    compared: int | None = None,
 ) -> list[Ballot]:
     """A ballot for each problem that has rationales, in order of appearance.
 
-    ``lbt`` gives LbT scores by (problem id, sample); 0 where there is none. ``grade`` is called a
-    few times with many items. Raises whatever it raises.
+    ``lbt`` gives LbT scores by (problem id, sample); 0 where there is none. ``compared`` bounds how
+    many wrong answers of a problem are compared, the most frequent first; the others are only the
+    same as their own text. ``grade`` is called a few times with many items. Raises whatever it
+    raises.
     """
     rows: dict[str, list[Rationale]] = {}
     for row in rationales:
         rows.setdefault(row.problem_id, []).append(row)
     answers = {p: _answers(of) for p, of in rows.items()}
-    labels = _labels({p: problems[p] for p in rows}, answers, grade)
+    wrong = {p: frequent_wrong(of)[:compared] for p, of in rows.items()}
+    labels = _labels(problems, answers, wrong, grade)
     found = []
     for problem_id, of in rows.items():
         voters = tuple(
@@ -65,20 +70,31 @@ def _equivalence(labels: Mapping[str, str]) -> Equivalent:
     return lambda first, second: labels[first] == labels[second]
 
 
+def frequent_wrong(rows: Sequence[Rationale]) -> list[str]:
+    """The distinct wrong answers that are worth comparing, the most frequent first; none where no
+    answer is right."""
+    if not any(r.verdict == _RIGHT for r in rows):
+        return []
+    counts = Counter(a for r in rows if r.verdict == _COMPARED and (a := _shown(r.answer)))
+    return [answer for answer, _ in counts.most_common()]
+
+
 def _labels(
-    problems: Mapping[str, Problem], answers: Mapping[str, Mapping[str, str]], grade: GradeMany
+    problems: Mapping[str, Problem],
+    answers: Mapping[str, Mapping[str, str]],
+    wrong: Mapping[str, Sequence[str]],
+    grade: GradeMany,
 ) -> dict[str, dict[str, str]]:
     """Each answer's representative: the first answer that it equals.
 
-    Every round takes the first answer of each problem that has no representative yet, and compares
-    it with the others left of that problem, all problems at once.
+    Every round takes the first wrong answer of each problem that has no representative yet, and
+    compares it with the others left of that problem, all problems at once.
     """
-    labels: dict[str, dict[str, str]] = {}
-    left: dict[str, list[str]] = {}
-    for problem_id, verdicts in answers.items():
-        labels[problem_id] = {a: _RIGHT if v == _RIGHT else a for a, v in verdicts.items()}
-        some_right = _RIGHT in verdicts.values()
-        left[problem_id] = [a for a, v in verdicts.items() if some_right and v == _COMPARED]
+    labels = {
+        problem_id: {a: _RIGHT if v == _RIGHT else f"wrong: {a}" for a, v in verdicts.items()}
+        for problem_id, verdicts in answers.items()
+    }
+    left = {problem_id: list(of) for problem_id, of in wrong.items()}
     while left := {p: of for p, of in left.items() if len(of) > 1}:
         pairs = [(p, of[0], other) for p, of in left.items() for other in of[1:]]
         grades = grade(
@@ -87,7 +103,7 @@ def _labels(
         left = {p: [] for p in left}
         for (problem_id, one, two), graded in zip(pairs, grades, strict=True):
             if graded.verdict == _RIGHT:
-                labels[problem_id][two] = one
+                labels[problem_id][two] = labels[problem_id][one]
             else:
                 left[problem_id].append(two)
     return labels

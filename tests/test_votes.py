@@ -39,6 +39,18 @@ def test_wrong_answers_that_mean_the_same_are_one_vote() -> None:
     assert not ballot.same(first, right)
 
 
+def test_rare_wrong_answers_are_left_alone_beyond_a_bound() -> None:
+    rows = [
+        *(rationale(i, "2*x", "incorrect") for i in range(2)),
+        *(rationale(2 + i, "2 * x + 0", "incorrect") for i in range(2)),
+        rationale(4, "x*2", "incorrect"),
+        rationale(5, "x^2 + C", "correct"),
+    ]
+    (ballot,) = ballots({"p": PROBLEM}, rows, grade_many, compared=2)
+    assert ballot.same("2*x", "2 * x + 0")
+    assert not ballot.same("2*x", "x*2")
+
+
 def test_right_answers_are_one_vote_without_being_compared() -> None:
     rows = [rationale(0, "x^2 + C", "correct"), rationale(1, "K + x^2", "correct")]
     (ballot,) = ballots({"p": PROBLEM}, rows, refuse)
