@@ -5,6 +5,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= runs
+JOBS ?= $(shell nproc)
 RUN ?= demo
 # A machine with an NVIDIA driver gets vLLM's CUDA build, any other its CPU build
 FLAVOUR := $(shell if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU; then echo gpu; else echo cpu; fi)
@@ -42,9 +43,14 @@ types: setup
 	@echo "==> types"
 	@$(BIN)/mypy
 
+# Tests that start servers, clusters and browsers have the machine to themselves, the others share it.
+SERIAL := tests/integration tests/faults tests/browser tests/training/test_ray.py
+
 test: lint types
-	@echo "==> tests"
-	@$(BIN)/python -m pytest
+	@echo "==> tests, $(JOBS) at a time"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(SERIAL:%=--ignore=%)
+	@echo "==> tests with real servers, kills and a browser, one at a time"
+	@$(BIN)/python -m pytest $(SERIAL)
 
 bench: setup
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done
