@@ -14,7 +14,7 @@ from lbt_core.problems.university.model import Family, Question
 from lbt_core.rows import KINDS, Problem
 
 FEW, MANY = 4, 200
-COUNTS = [FEW, pytest.param(MANY, marks=pytest.mark.slow)]
+COUNTS = [FEW, pytest.param(MANY, marks=pytest.mark.exhaustive)]
 
 
 def questions(family: Family, count: int, name: str) -> Iterator[tuple[Problem, Question]]:
