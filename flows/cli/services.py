@@ -206,7 +206,7 @@ def _start(services: Services, home: Path, missing: list[str], console: Console)
         if "ray" in missing:
             _start_ray(services, home)
         wait_until(_answers(f"{services.api}/health"), services, "server", READY_S)
-    if "server" in missing or "worker" in missing:
+    if "server" in missing:
         with console.status("Registering the deployments …"):
             from flows.provision import provision  # noqa: PLC0415 - reads settings
 

@@ -105,7 +105,7 @@ def test_start_watch_fail_retry_complete(page: Any, services: Live, shot: Any) -
     assert kill_engines(killer)
     failed = services.wait_state(run_id, ("FAILED",), 60)
     assert "owed" in failed["state"]["message"]
-    page.get_by_text("shards owed:").last.scroll_into_view_if_needed()
+    page.get_by_text("shards owed:").first.scroll_into_view_if_needed()
     shot("failed")
     stored = digests(run)
     assert stored
@@ -129,7 +129,7 @@ def test_start_watch_fail_retry_complete(page: Any, services: Live, shot: Any) -
 
 
 def _task_runs(page: Any, shot: Any) -> None:
-    page.get_by_role("tab", name="Task Runs").click()
+    page.get_by_text("Task Runs", exact=True).first.click()
     page.get_by_text("rationales").first.wait_for()
     shot("task-runs")
 
@@ -138,7 +138,7 @@ def _artifacts(page: Any, services: Live, run_id: str, shot: Any) -> None:
     body = {"artifacts": {"flow_run_id": {"any_": [run_id]}}, "sort": "CREATED_DESC"}
     found = {a["key"]: a["id"] for a in reversed(services.post("/artifacts/filter", body))}
     assert {"lbt-progress", "lbt-engines", "lbt-result", "lbt-ray-dashboard"} <= set(found)
-    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("Artifacts", exact=True).first.click()
     page.get_by_text("lbt-progress").first.wait_for()
     shot("artifacts")
     page.goto(f"/artifacts/artifact/{found['lbt-engines']}")
