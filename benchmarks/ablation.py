@@ -32,6 +32,7 @@ from ablation_cells import (
     prepare_cell,
     train_arm,
 )
+from ablation_plot import write_map
 from ablation_tables import arms_summary, arms_table, map_summary, map_table
 from ablation_work import Job, run_jobs, worker_pool
 from rich.console import Console
@@ -42,8 +43,8 @@ from lbt_core.store.fingerprint import model_identity
 # Seconds of one core, measured with the demo's sizes and the embedded model: what a cell's
 # rationales and exams take, and one training with its measurement. Replaced by the mean of what is
 # finished in --out.
-PREPARE_SECONDS = 300.0
-TRAIN_SECONDS = 150.0
+PREPARE_SECONDS = 250.0
+TRAIN_SECONDS = 100.0
 
 GRID = (Setting(2e-4, 2), Setting(5e-4, 2), Setting(1e-3, 1))
 MAP_ARMS = ("correctness", "fair", "combined")
@@ -79,6 +80,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--engine", choices=("vllm", "transformers"), default="vllm")
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     parser.add_argument("--markdown", type=Path, help="also write the table there")
+    parser.add_argument("--plot", type=Path, help="also draw the map there, .svg or .png")
     parser.add_argument("--quick", action="store_true", help="a smoke test on a few problems")
     return parser.parse_args()
 
@@ -149,7 +151,7 @@ def train_job(
 
 def estimate(jobs: Sequence[Job], guess: float) -> float:
     """Core-seconds that the missing ones of these jobs will take."""
-    done = [record["seconds"] for job in jobs if (record := job.result()) is not None]
+    done = [record["cpu_seconds"] for job in jobs if (record := job.result()) is not None]
     each = sum(done) / len(done) if done else guess
     return each * (len(jobs) - len(done))
 
@@ -236,6 +238,8 @@ def main() -> None:
     if given.map:
         summary = map_summary(cells, prepared, trained)
         table, text = map_table(summary)
+        if given.plot is not None:
+            write_map(summary["cells"], given.plot)
     else:
         summary = arms_summary(cells, prepared, trained, settings)
         table, text = arms_table(summary)

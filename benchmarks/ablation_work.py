@@ -3,6 +3,7 @@ loaded in a child of its own (training and vLLM do not share a process); jobs th
 """
 
 import atexit
+import contextlib
 import json
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lbt_core.answers import GradePool
@@ -70,10 +72,22 @@ def _console() -> Any:
 
 def _do(job: Job) -> None:
     job.file.parent.mkdir(parents=True, exist_ok=True)
+    before = _cpu_seconds()
     record = {"spec": job.spec, **job.work(*job.arguments, job.file.parent)}
+    record["cpu_seconds"] = max(0.0, _cpu_seconds() - before)
     temporary = job.file.with_suffix(".writing")
     temporary.write_text(json.dumps(record), "utf-8")
     temporary.replace(job.file)
+
+
+def _cpu_seconds() -> float:
+    """Processor time of this worker, its engine and its grader so far."""
+    own = psutil.Process()
+    times = [own.cpu_times()]
+    for child in own.children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it has ended
+            times.append(child.cpu_times())
+    return sum(t.user + t.system for t in times)
 
 
 def worker_pool(workers: int) -> ProcessPoolExecutor:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from ablation_cells import ARMS, SWEEP, Arm, Cell, Setting, arm_pairs
+from ablation_plot import write_map
 from ablation_tables import arms_summary, arms_table, map_summary, map_table
 from ablation_work import Job
 
@@ -122,6 +123,17 @@ def test_the_map_has_a_line_for_each_cell() -> None:
     assert (cell["lucky_taught"], cell["lucky_asked"]) == (0.8, 0.33)
     assert cell["combined_vs_correctness"]["difference"] == 0.0
     assert map_table(found)[1].count("\n") == 3
+
+
+def test_the_map_is_drawn_with_its_figures(tmp_path: Path) -> None:
+    difference = {"difference": 0.27, "low": 0.2, "high": 0.35}
+    cell = {"base": "bases/one", "lucky_taught": 0.8, "lucky_asked": 0.33}
+    cell |= {"fidelity": {"share": 0.4}, "combined_vs_correctness": difference}
+    other = cell | {"lucky_taught": 0.2, "fidelity": {"share": None}}
+    write_map([cell, other], tmp_path / "map.svg")
+    text = (tmp_path / "map.svg").read_text("utf-8")
+    assert "+27" in text
+    assert "fidelity 0.40" in text
 
 
 def test_sweep_does_not_repeat_the_combined_arm() -> None:
