@@ -6,8 +6,10 @@ what is owed. Each stage is a flow of its own too (``flows.stages``).
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import ray
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
@@ -32,6 +34,7 @@ from lbt_core.store.run_store import require_writable
 from lbt_core.summary import run_summary
 from tasks.context import RunContext, open_run
 from tasks.dispatch import ActorLost
+from tasks.engines import cluster_device
 from tasks.publishing import Publisher, publish_result
 from tasks.reporting import report_step
 from tasks.steps import Owed, evaluate_step, generate_step, prepare_step
@@ -135,16 +138,31 @@ def _do(context: RunContext, stages: Sequence[Stage], started: float) -> dict[st
 
 
 def _train(context: RunContext, pairs: dict[str, Any]) -> int:
+    """Train every arm; returns how many were trained already.
+
+    On CPUs the arms train side by side, each on its share of the cores: a small model gains little
+    from many threads. On GPUs one arm after the other has them all.
+    """
     logger = get_run_logger()
     context.release_engines()
     logger.info("engines released")
-    resumed = 0
-    for arm in context.config.arms:
+    arms = context.config.arms
+    for arm in arms:
         context.progress.plan(f"train/{arm}", 1)
-        stored, _ = train_step(context, arm, pairs.get(arm, []), logger.info)
-        logger.info("arm %s: %s", arm, "already trained" if stored else "trained and merged")
-        resumed += stored
-    return resumed
+    cores = int(ray.cluster_resources().get("CPU", 1))
+    side_by_side = cluster_device(context.config.engines) == "cpu" and cores >= len(arms)
+    workers = len(arms) if side_by_side else 1
+
+    def train(arm: str) -> bool:
+        def say(line: str) -> None:
+            logger.info("%s: %s", arm, line)
+
+        stored, _ = train_step(context, arm, pairs.get(arm, []), say, cores // workers)
+        say("already trained" if stored else "trained and merged")
+        return stored
+
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        return sum(pool.map(train, arms))
 
 
 def _headline(figures: dict[str, Any]) -> str:

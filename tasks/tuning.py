@@ -68,9 +68,14 @@ def tuned_model(context: RunContext, arm: str) -> ModelConfig:
 
 
 def train_step(
-    context: RunContext, arm: str, pairs: Sequence[Preference], say: Callable[[str], None]
+    context: RunContext,
+    arm: str,
+    pairs: Sequence[Preference],
+    say: Callable[[str], None],
+    cores: int,
 ) -> tuple[bool, str]:
-    """Train one arm and merge its adapter; engines must be released before.
+    """Train one arm on so many CPU cores (or the GPUs) and merge its adapter; engines must be
+    released before.
 
     Returns whether it was found stored, and the tuned model's mark (its fingerprint). Raises
     DataError where there is no pair to train on.
@@ -100,7 +105,9 @@ def train_step(
         spec = spec.model_copy(update={"seed": context.config.seed})
     prompts = validation_prompts(context)
     folder = training_folder(context, arm)
-    result = train_on_ray(base, pairs, spec, folder, validation_prompts=prompts, on_log=say)
+    result = train_on_ray(
+        base, pairs, spec, folder, validation_prompts=prompts, on_log=say, cores=cores
+    )
     merged = merge_adapter(base, result.weights, model)
     summary = asdict(result) | {"fingerprint": mark, "arm": arm, "merged": merged}
     if not result.full:
