@@ -199,7 +199,7 @@ def result_markdown(
         "LbT score of right and of wrong rationales": lbt_by_correctness(inputs.scores),
     }
     report = report_address(figures["report"])
-    link = f"[Open the report]({report}) · `{figures['report']}`" if report else figures["report"]
+    link = f"[Open the report]({report})" if report else f"`{figures['report']}`"
     lines = [
         f"# {figures['run']}: Pass@1 {figures['base_pass1']:.1%} → {figures['tuned_pass1']:.1%}",
         "",

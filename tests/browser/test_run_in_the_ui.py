@@ -177,5 +177,5 @@ def test_schedule_starts_a_run(page: Any, services: Live, shot: Any) -> None:
         runs = services.post("/flow_runs/filter", body)
         return [r for r in runs if r["state_type"] in ("COMPLETED", "FAILED", "RUNNING")]
 
-    runs = wait_for(ended, 150, "a scheduled run")
+    runs = wait_for(ended, 240, "a scheduled run")
     assert all(run["auto_scheduled"] for run in runs)
