@@ -55,7 +55,7 @@ QUICK = (
     "corpus.tiny.test=10",
     "sampling.num_rationales=4",
     "exam.problems=2",
-    "training.max_steps=2",
+    "training.max_steps=1",
     "training.guards.prompts=2",
 )
 
