@@ -23,7 +23,7 @@ from tasks.context import RunContext
 from tasks.shards import ShardSummary, commit
 
 RESULT = "result.json"
-CHECKED_PROMPTS = 4
+CHECKED_PROMPTS = 2
 
 
 def prefer_step(context: RunContext) -> list[ShardSummary]:
