@@ -55,6 +55,7 @@ def ray_cluster(address: str | None, cpus: int) -> Iterator[None]:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         else:
             ray.init(
+                address="local",  # never somebody else's cluster on this machine
                 num_cpus=cpus,
                 include_dashboard=False,
                 log_to_driver=False,

@@ -34,8 +34,19 @@ def read_status(uri: str) -> tuple[str, list[StageStatus]]:
     return working, run_status(open_plan(store))
 
 
-def status(run: Run, json_: Json = False) -> None:
+def status(
+    run: Run,
+    json_: Json = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show it again every few seconds until it is complete.")
+    ] = False,
+) -> None:
     """Planned, done and owed shards and rows of every stage."""
+    if watch:
+        from flows.cli.watch import watch as follow  # noqa: PLC0415 - it imports this module
+
+        follow(run, lambda: read_status(run), Console())
+        return
     working, stages = read_status(run)
     owed = sum(s.owed for s in stages)
     if json_:
