@@ -1,8 +1,8 @@
 """The demo over several seeds: base, combined, correctness-only and random pairs on held-out
 problems.
 
-``python benchmarks/demo_seeds.py [--seeds 1 2 3] [--store DIR]``; a table, then one JSON line. A run
-that is finished in the store is not made again. Differences are in points of Pass@1, with 95 %
+``python benchmarks/demo_seeds.py [--seeds 1 2 3] [--store DIR]``; a table, then one JSON line. A
+run that is finished in the store is not made again. Differences are in points of Pass@1, with 95 %
 bootstrap intervals over problems and seeds.
 """
 
