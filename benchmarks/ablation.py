@@ -243,7 +243,7 @@ def main() -> None:
     else:
         summary = arms_summary(cells, prepared, trained, settings)
         table, text = arms_table(summary)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 180).print(table)
     if given.markdown is not None:
         given.markdown.write_text(text, "utf-8")
     summary |= {"seeds": given.seeds, "seconds": round(time.monotonic() - started, 1)}
