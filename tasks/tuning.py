@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import ray
+
 from lbt_core.config import ModelConfig
 from lbt_core.errors import DataError
 from lbt_core.plan import arm_folder, model_path
@@ -91,10 +93,6 @@ def train_step(
             f"arm {arm} has no preference pair: every problem's rationales tie, or too few are "
             "right; see the report's score table, lower preferences.min_gap or sample more"
         )
-    from lbt_core.training.merge import (  # noqa: PLC0415 - heavy import, only where used
-        check_merge,
-        merge_adapter,
-    )
     from tasks.training import train_on_ray  # noqa: PLC0415 - heavy import, only where used
 
     _make_room(context, arm, mark)
@@ -108,12 +106,14 @@ def train_step(
     result = train_on_ray(
         base, pairs, spec, folder, validation_prompts=prompts, on_log=say, cores=cores
     )
-    merged = merge_adapter(base, result.weights, model)
-    summary = asdict(result) | {"fingerprint": mark, "arm": arm, "merged": merged}
-    if not result.full:
-        summary["merge_check"] = asdict(
-            check_merge(base, result.weights, merged, prompts[:CHECKED_PROMPTS])
-        )
+    gpu = ray.cluster_resources().get("GPU", 0) >= 1
+    merge = ray.remote(_merge).options(num_cpus=1, num_gpus=1 if gpu else 0, max_retries=2)
+    check = ray.get(
+        merge.remote(base, result.weights, str(model), prompts[:CHECKED_PROMPTS], result.full)
+    )
+    summary = asdict(result) | {"fingerprint": mark, "arm": arm, "merged": str(model)}
+    if check is not None:
+        summary["merge_check"] = check
     summary["seconds"] = time.monotonic() - started
     context.files.write(
         f"model/{arm_folder(arm)}/{RESULT}", json.dumps(summary, indent=1, default=str).encode()
@@ -122,6 +122,20 @@ def train_step(
         f"train/{arm}", rows=len(pairs), tokens=result.tokens, seconds=summary["seconds"]
     )
     return False, mark
+
+
+def _merge(
+    base: str, weights: str, merged: str, prompts: Sequence[str], full: bool
+) -> dict[str, Any] | None:
+    """Merge an adapter and check it, in a process of its own: loading a model is not safe beside
+    another one in the same process, and the flow's process stays free of torch."""
+    from lbt_core.training.merge import (  # noqa: PLC0415 - heavy import, only where used
+        check_merge,
+        merge_adapter,
+    )
+
+    merge_adapter(base, weights, merged)
+    return None if full else asdict(check_merge(base, weights, merged, prompts))
 
 
 def validation_prompts(context: RunContext) -> list[str]:

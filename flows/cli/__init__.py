@@ -36,7 +36,8 @@ for _name in COMMANDS:
 def main() -> None:
     """Run a command; a user's mistake is one line on stderr and exit status 2."""
     try:
-        app(standalone_mode=False)
+        # without its standalone mode click returns the status of typer.Exit instead of exiting
+        sys.exit(app(standalone_mode=False) or 0)
     except UserError as error:
         print(f"lbt: {error}", file=sys.stderr)
         sys.exit(2)
