@@ -17,6 +17,7 @@ COMMANDS = (
     "solve",
     "grade",
     "regrade",
+    "evaluate",
     "corpus",
     "profiles",
     "pretrain",
