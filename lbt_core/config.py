@@ -389,11 +389,13 @@ class Environment(BaseModel):
     ray_dashboard: str | None
     reports_url: str | None
     reports_folder: str | None
+    first_gpu: str
 
 
 def read_environment() -> Environment:
-    """Addresses of a running server and cluster, the cores this process may use, and what
-    ``lbt up`` says about itself: Ray's dashboard, where reports are served and from which folder.
+    """Addresses of a running server and cluster, the cores and the first GPU (number or UUID) that
+    this process may use, and what ``lbt up`` says about itself: Ray's dashboard, where reports are
+    served and from which folder.
     """
     return Environment(
         prefect_api_url=os.environ.get("PREFECT_API_URL") or None,
@@ -402,4 +404,5 @@ def read_environment() -> Environment:
         ray_dashboard=os.environ.get("LBT_RAY_DASHBOARD") or None,
         reports_url=os.environ.get("LBT_REPORTS_URL") or None,
         reports_folder=os.environ.get("LBT_REPORTS_FOLDER") or None,
+        first_gpu=os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 import ray
 
-from lbt_core.config import EngineConfig, ModelConfig
+from lbt_core.config import EngineConfig, ModelConfig, read_environment
 from lbt_core.generation import (
     Completion,
     Engine,
@@ -93,7 +93,7 @@ def gpu_use() -> tuple[float | None, float | None]:
     """Utilisation (share) and used memory (GiB) of the first GPU that this process may use."""
     from ray._private.thirdparty import pynvml  # noqa: PLC0415 - only where there is a GPU
 
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    visible = read_environment().first_gpu
     try:
         pynvml.nvmlInit()
         if visible.isdigit():
