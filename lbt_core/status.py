@@ -46,7 +46,12 @@ def run_status(plan: Plan) -> list[StageStatus]:
     stages += [sampled, _exam_status(plan), _status(plan, "evaluate/base", _base(plan))]
     if sampled.owed or stages[2].owed:
         return [*stages, *_unplanned(plan)]
-    digest = scores_digest(compute_scores(plan, stored_rationales(plan)))
+    try:
+        digest = scores_digest(compute_scores(plan, stored_rationales(plan)))
+    except OSError as error:  # whole by their footers, damaged within
+        bad = (f"rationales or exams: damaged within ({error}); `lbt verify` names the file",)
+        owed = _unplanned(plan)
+        return [*stages, StageStatus("prefer", 2, 0, None, 0, bad), *owed[1:]]
     prefer: list[Shard[Any]] = [plan.score_shard(digest), plan.preference_shard(digest)]
     stages.append(_status(plan, "prefer", prefer))
     if stages[-1].owed:
@@ -89,10 +94,12 @@ def _exam_status(plan: Plan) -> StageStatus:
     designed = inspect_shard(plan.files, plan.design_shard()).state == "whole"
     for index, shard in enumerate(plan.sample_shards):
         planned += students
-        if designed and inspect_shard(plan.files, shard).state == "whole":
-            shards += plan.exam_shards(index)
-        else:
-            complete = False
+        try:
+            known = designed and inspect_shard(plan.files, shard).state == "whole"
+            shards += plan.exam_shards(index) if known else []
+        except OSError:  # whole by its footer, damaged within
+            known = False
+        complete &= known
     found = _status(plan, "examine", shards)
     rows = found.planned_rows if complete else None
     return StageStatus("examine", planned, found.done, rows, found.rows, found.bad)
@@ -119,25 +126,45 @@ def verify_run(plan: Plan) -> Iterator[tuple[str, str | None]]:
     Files that are not there are owed, not wrong. Rows that later stages are planned from are read
     too, so what hangs on a damaged file is reported as not checkable.
     """
-    yield from _verify(plan, list(plan.problem_shards().values()))
-    design = plan.design_shard()
-    yield from _verify(plan, [design])
-    yield from _verify(plan, plan.sample_shards)
-    for index, shard in enumerate(plan.sample_shards):
-        if verify_shard(plan.files, shard) is None:
-            yield from _verify(plan, plan.exam_shards(index))
-        elif plan.files.exists(plan.exam_shard_path(index, 0)):
-            yield plan.exam_shard_path(index, 0), f"cannot be checked before {shard.path} is whole"
-    yield from _verify(plan, _base(plan))
+    faulty = False
+    for path, fault in _verify_sampled(plan):
+        faulty |= fault is not None
+        yield path, fault
     if not plan.files.exists("preferences.parquet"):
+        return
+    if faulty:
+        yield "preferences.parquet", "cannot be checked before the files above are whole"
         return
     digest = scores_digest(compute_scores(plan, stored_rationales(plan)))
     preferences = plan.preference_shard(digest)
-    yield from _verify(plan, [plan.score_shard(digest), preferences])
+    faults = list(_verify(plan, [plan.score_shard(digest), preferences]))
+    yield from faults
+    if any(fault is not None for _, fault in faults):
+        return
     pairs = pairs_by_arm(read_shard(plan.files, preferences))
     for arm in plan.config.arms:
         mark = plan.training_fingerprint(pairs.get(arm, []))
         yield from _verify(plan, list(plan.evaluation_shards(arm, mark)))
+
+
+def _verify_sampled(plan: Plan) -> Iterator[tuple[str, str | None]]:
+    """Problems, exams' design, rationales, exams, and the base model's evaluation."""
+    first = [*plan.problem_shards().values()]
+    found = list(_verify(plan, first))
+    yield from found
+    if any(fault is not None for _, fault in found):
+        return
+    design = plan.design_shard()
+    designed = verify_shard(plan.files, design) is None
+    yield from _verify(plan, [design])
+    yield from _verify(plan, plan.sample_shards)
+    for index, shard in enumerate(plan.sample_shards):
+        exams = plan.exam_shard_path(index, 0)
+        if designed and verify_shard(plan.files, shard) is None:
+            yield from _verify(plan, plan.exam_shards(index))
+        elif plan.files.exists(exams):
+            yield exams, f"cannot be checked before {shard.path} and {design.path} are whole"
+    yield from _verify(plan, _base(plan))
 
 
 def _verify(plan: Plan, shards: Sequence[Shard[Any]]) -> Iterator[tuple[str, str | None]]:

@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 from ray.exceptions import RayError
 
-from lbt_core.store import Files, Shard, StoreUnavailable, inspect_shard, write_shard
+from lbt_core.store import Files, Shard, StoreUnavailable, inspect_shard, verify_shard, write_shard
 from tasks.dispatch import ActorLost, NoActorLeft
 from tasks.progress import Progress
 
@@ -47,20 +47,22 @@ def commit(
     make_rows: Callable[[], tuple[Sequence[Row], dict[str, Any]]],
     progress: Progress | None = None,
 ) -> ShardSummary:
-    """Make sure that a shard is stored. ``make_rows`` returns its rows and a summary of the work.
+    """Make sure that a shard is stored; one that is there is read whole, page checksums and all,
+    before it counts. ``make_rows`` returns its rows and a summary of the work.
 
     The summary's ``tokens``, ``prompt_tokens`` and ``engine`` are understood; all of it is kept in
     the file's footer. Raises what ``make_rows`` raises, WrongRows, StoreUnavailable.
     """
     seen = inspect_shard(files, shard)
-    if seen.state == "whole":
+    fault = verify_shard(files, shard) if seen.state == "whole" else f"{seen.state}, {seen.reason}"
+    if fault is None:
         if progress is not None:
             progress.finish(shard.stage, rows=seen.rows, stored=True)
         tokens = int((seen.summary or {}).get("tokens", 0))
         return ShardSummary(shard.name, seen.rows, tokens, 0.0, True)
     if seen.state != "missing":
         where = files.move_aside(shard.path)
-        _log.warning("%s: %s, %s; moved to %s", shard.path, seen.state, seen.reason, where)
+        _log.warning("%s: %s; moved to %s", shard.path, fault, where)
     started = time.monotonic()
     rows, summary = make_rows()
     seconds = time.monotonic() - started
