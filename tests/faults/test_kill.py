@@ -14,7 +14,7 @@ from lbt_core.store import RunStore
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = settings(shards__problems=1, engines__shards_in_flight=1, training__max_steps=200)
+SETTINGS = settings(shards__problems=1, engines__shards_in_flight=1, training__max_steps=40)
 TORN = "rationales/part-00001.parquet"
 
 
