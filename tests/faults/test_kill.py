@@ -14,7 +14,12 @@ from lbt_core.store import RunStore
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = settings(shards__problems=1, engines__shards_in_flight=1, training__max_steps=40)
+SETTINGS = settings(
+    shards__problems=1,
+    engines__shards_in_flight=1,
+    training__max_steps=40,
+    training__checkpoint_steps=5,
+)
 TORN = "rationales/part-00001.parquet"
 
 
