@@ -12,7 +12,7 @@ FLAVOUR := $(shell if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/
 MARK := $(VENV)/.installed-$(FLAVOUR)
 
 
-.PHONY: demo test lint types exhaustive bench setup lock clean
+.PHONY: demo test lint types live exhaustive bench setup lock clean
 
 setup: $(MARK)
 
@@ -45,13 +45,17 @@ types: setup
 	@$(BIN)/mypy
 
 # Tests that start servers, clusters and browsers have the machine to themselves, the others share it.
-SERIAL := tests/integration tests/faults tests/browser tests/training/test_ray.py
+SERIAL := tests/integration tests/faults tests/training/test_ray.py
 
 test: lint types
 	@echo "==> tests, $(JOBS) at a time"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(SERIAL:%=--ignore=%)
-	@echo "==> tests with real servers, kills and a browser, one at a time"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(SERIAL:%=--ignore=%) --ignore=tests/browser
+	@echo "==> tests with real servers and kills, one at a time"
 	@$(BIN)/python -m pytest $(SERIAL)
+
+# The Prefect UI in a real browser, and services killed under their runs: ten minutes, on a machine that does nothing else
+live: setup
+	@$(BIN)/python -m pytest -m "live or browser" tests/faults/test_services_killed.py tests/browser
 
 # 200 right and 200 wrong answers of every built-in family: a quarter of an hour on 4 cores
 exhaustive: setup

@@ -19,7 +19,7 @@ from flows.supervision import belonging
 from lbt_core.status import open_plan, run_status, verify_run
 from lbt_core.store import RunStore
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.live, pytest.mark.timeout(900)]
 CRASHED_WITHIN_S = 120.0
 OVERRIDES = [
     *("controls=[]", "corpus.train_limit=30", "corpus.test_limit=16", "corpus.tiny.exam=20"),
