@@ -19,6 +19,7 @@ from lbt_core.config import read_environment
 from lbt_core.errors import UserError
 
 START_TIMEOUT_S = 90.0
+DRAIN_TIMEOUT_S = 15.0
 QUIET = {
     "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -40,8 +41,21 @@ def services(home: Path, log_level: str) -> Iterator[None]:
         url = environment.prefect_api_url or stack.enter_context(prefect_server(home))
         # Prefect reads these when it is imported, and all of its threads go by them
         os.environ |= QUIET | {"PREFECT_API_URL": url, "PREFECT_LOGGING_LEVEL": log_level}
+        stack.callback(_drain_prefect)
         stack.enter_context(ray_cluster(environment.ray_address, environment.cpus))
         yield
+
+
+def _drain_prefect() -> None:
+    """Send what Prefect still has to send while its server is there: at exit it would wait for
+    minutes for one that is not."""
+    if "prefect.events.worker" not in sys.modules:
+        return
+    from prefect.events.worker import EventsWorker  # noqa: PLC0415 - only if it was imported
+    from prefect.logging.handlers import APILogWorker  # noqa: PLC0415 - the same
+
+    for service in (APILogWorker, EventsWorker):
+        service.drain_all(timeout=DRAIN_TIMEOUT_S)
 
 
 @contextlib.contextmanager
