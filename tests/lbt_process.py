@@ -77,7 +77,9 @@ class Lbt:
     def finish(self) -> dict:
         """Wait for the end of a run that must succeed; its figures."""
         assert self.process.wait(timeout=2 * PATIENCE_S) == 0, self.said()[-4000:]
-        return json.loads(self.said().splitlines()[-1])
+        # the log holds both streams, and what goes to stderr may come after the result
+        lines = self.said().splitlines()
+        return json.loads(next(line for line in reversed(lines) if line.startswith("{")))
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_S
