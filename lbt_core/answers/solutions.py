@@ -168,6 +168,10 @@ def derivative_env(jets: Mapping[str, Series], columns: slice) -> Columns:
     return env
 
 
+# Where a solution is this large, a wrong term of ordinary size is lost in rounding
+OVERGROWN = 1e4
+
+
 def _residuals(
     equations: Equations,
     candidate: Mapping[str, Node],
@@ -198,7 +202,8 @@ def _elsewhere(
     """Judged again at many real points, for solutions that hold on a part of the plane (roots,
     inverse functions).
 
-    Only points count where the constants matter: a wrong term that has died out proves nothing.
+    Only points count where the constants matter and nothing has grown out of sight of the rest: a
+    wrong term that has died out, or that another one dwarfs, proves nothing.
     """
     far = {name: [scattered_values(row)] for row, name in enumerate(sorted(env))}
     like = far[equations.variable][0]
@@ -210,7 +215,8 @@ def _elsewhere(
     matters: Any = False
     for unknown in equations.unknowns:
         here, there = jets[unknown][0], other[unknown][0]
-        matters = matters | (np.abs(here - there) > 1e-4 * np.abs(here))
+        visible = np.abs(here) < OVERGROWN
+        matters = matters | (visible & (np.abs(here - there) > 1e-4 * np.abs(here)))
     judged, _ = judge_residuals(equations, far, jets, len(like), DOUBLES)
     hits = [int(np.sum(j.zero & matters)) for j in judged]
     misses = [int(np.sum(j.nonzero & matters)) for j in judged]
