@@ -49,6 +49,7 @@ class TransformersEngine:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._limit = spec.max_model_len or int(self._model.config.max_position_embeddings)
         self._lock = threading.Lock()
+        self._closing = threading.Event()
         self._prompt_tokens = self._tokens = self._requests = self._running = self._waiting = 0
         self._busy = 0.0
 
@@ -66,7 +67,7 @@ class TransformersEngine:
             for start in range(0, len(positions), BATCH):
                 chunk = positions[start : start + BATCH]
                 with self._lock:
-                    if self._model is None:
+                    if self._closing.is_set():
                         raise EngineDied("the engine was closed")
                     answers = self._batch([requests[i] for i in chunk], settings)
                 done.update(zip(chunk, answers, strict=True))
@@ -152,7 +153,8 @@ class TransformersEngine:
         )
 
     def close(self) -> None:
-        """Drop the model."""
+        """Drop the model, once the batch in progress has ended."""
+        self._closing.set()  # before the lock, which a caller would take again for its next batch
         with self._lock:
             self._model = None
             if self._device == "cuda":
