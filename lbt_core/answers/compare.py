@@ -5,7 +5,7 @@ vectors, equations, words.
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lbt_core.answers.equations import difference, is_value, summands
 from lbt_core.answers.expr import (
@@ -16,6 +16,7 @@ from lbt_core.answers.expr import (
     has_op,
     rebuild,
     signs,
+    substitute,
     sym,
     symbols,
 )
@@ -94,7 +95,26 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
         return "incorrect", "words", "no mathematics in the answer"
     if given.alternatives and len(wanted.statements) == 1 and not _many(wanted.statements[0].node):
         return "incorrect", "hedge", "several answers"
-    return _verdict(same_answer(wanted, given, case), "reference")
+    agrees = same_answer(wanted, given, case)
+    if not agrees and "E" not in case.names.question and not _mentions(wanted, "E"):
+        euler = euler_for_e(given)
+        agrees = euler is not None and same_answer(wanted, euler, case)
+    return _verdict(agrees, "reference")
+
+
+def _mentions(answer: Answer, name: str) -> bool:
+    return any(name in symbols(s.node) for s in answer.statements)
+
+
+def euler_for_e(answer: Answer) -> Answer | None:
+    """The answer with the symbol E read as Euler's number, as sympy prints it; None without E."""
+    if not _mentions(answer, "E"):
+        return None
+    value = {"E": Node("const", (), "e")}
+    return replace(
+        answer,
+        statements=tuple(replace(s, node=substitute(s.node, value)) for s in answer.statements),
+    )
 
 
 def _verdict(same: bool, method: str) -> Outcome:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
-from lbt_core.answers.compare import by_reference
+from lbt_core.answers.compare import by_reference, euler_for_e
 from lbt_core.answers.equations import Equations, compile_equations
 from lbt_core.answers.expr import (
     Node,
@@ -17,7 +17,6 @@ from lbt_core.answers.expr import (
     components,
     has_op,
     signs,
-    substitute,
     symbols,
     walk,
 )
@@ -162,21 +161,11 @@ def by_equations(
     needed = 0 if reference else required_rank(problem, equations)
     outcome = _attempt(problem, equations, read, needed, reference)
     if outcome[0] == "incorrect" and "E" not in equations.parameters:
-        euler = _euler(read)
+        euler = euler_for_e(read)
         if euler is not None:
             second = _attempt(problem, equations, euler, needed, reference)
             outcome = second if second[0] == "correct" else outcome
     return outcome
-
-
-def _euler(read: Answer) -> Answer | None:
-    """The answer with the symbol E read as Euler's number, None where there is no E."""
-    if not any("E" in symbols(s.node) for s in read.statements):
-        return None
-    value = {"E": Node("const", (), "e")}
-    return replace(
-        read, statements=tuple(replace(s, node=substitute(s.node, value)) for s in read.statements)
-    )
 
 
 def _without_notes(read: Answer, equations: Equations) -> Answer:
