@@ -3,15 +3,15 @@ P(t) = 0.
 
 Equations are sympy-syntax strings. They are read with ``ast`` (nothing is evaluated), written as
 sums of products with exact coefficients, collected on one side and divided by their leading
-coefficient. The key is the least text over all renamings of unknowns, variables and parameters, so
-it needs no computer algebra and takes a fraction of a millisecond.
+coefficient. The key is the least text over the renamings of unknowns, variables and parameters that
+could matter, so it needs no computer algebra and takes about a millisecond.
 """
 
 import ast
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import permutations, product
-from math import factorial
+from math import factorial, prod
 
 from lbt_core.rows import Condition, text_key
 
@@ -146,21 +146,42 @@ def _renamings(
     names: tuple[list[str], list[str]], equations: list[ast.expr], points: list[ast.expr]
 ) -> Iterable[Mapping[str, str]]:
     functions, plain = names
-    if factorial(len(functions)) * factorial(len(plain)) <= MAX_RENAMINGS:
-        orders: Iterable[tuple[Sequence[str], Sequence[str]]] = product(
-            permutations(functions), permutations(plain)
-        )
-    else:  # too many to try all: order names by how the equation looks when only one is marked
+    if len(functions) < 2 and len(plain) < 2:
+        yield _numbered(functions, plain)
+        return
 
-        def look(name: str) -> str:
-            blind = dict.fromkeys([*functions, *plain], "o") | {name: "m"}
-            return _write(equations, points, blind)
+    def look(name: str) -> str:
+        blind = dict.fromkeys([*functions, *plain], "o") | {name: "m"}
+        return _write(equations, points, blind)
 
-        orders = [(sorted(functions, key=look), sorted(plain, key=look))]
-    for function_order, plain_order in orders:
-        renaming = {name: f"f{i}" for i, name in enumerate(function_order)}
-        renaming |= {name: f"v{i}" for i, name in enumerate(plain_order)}
-        yield renaming
+    # Names are ordered by how the equations look when only one is marked, which does not depend on
+    # names; only those that look alike have to be tried in every order.
+    alike = [_by_look(names, look) for names in (functions, plain)]
+    if prod(factorial(len(group)) for groups in alike for group in groups) > MAX_RENAMINGS:
+        yield _numbered(*([n for group in groups for n in group] for groups in alike))
+        return
+    orders = (
+        [[n for group in choice for n in group] for choice in product(*map(permutations, groups))]
+        for groups in alike
+    )
+    for function_order, plain_order in product(*orders):
+        yield _numbered(function_order, plain_order)
+
+
+def _by_look(names: Sequence[str], look: Callable[[str], str]) -> list[list[str]]:
+    """Names grouped by their look, groups in the order of the looks."""
+    if len(names) < 2:
+        return [list(names)]
+    looks: dict[str, list[str]] = {}
+    for name in names:
+        looks.setdefault(look(name), []).append(name)
+    return [looks[text] for text in sorted(looks)]
+
+
+def _numbered(functions: Sequence[str], plain: Sequence[str]) -> Mapping[str, str]:
+    """The renaming that numbers names in this order."""
+    renaming = {name: f"f{i}" for i, name in enumerate(functions)}
+    return renaming | {name: f"v{i}" for i, name in enumerate(plain)}
 
 
 def _write(equations: list[ast.expr], points: list[ast.expr], renaming: Mapping[str, str]) -> str:
