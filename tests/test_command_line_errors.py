@@ -117,3 +117,22 @@ def test_the_installed_command_says_the_same():
     assert done.stdout == ""
     assert done.stderr.startswith("lbt: sampling.num_rationales: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["run", "--stroe", "runs"], "--store"),
+        (["statsu"], "Did you mean 'status'?"),
+        (["status"], "Missing argument"),
+        (["pretrain", "--out", "x", "--tokens", "many"], "'--tokens'"),
+    ],
+)
+def test_misspelt_commands_and_options(monkeypatch, capfd, arguments, remedy):
+    monkeypatch.setattr(sys, "argv", ["lbt", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    said = capfd.readouterr()
+    assert (stop.value.code, said.out) == (2, "")
+    assert remedy in said.err
+    assert "Traceback" not in said.err

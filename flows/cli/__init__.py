@@ -3,7 +3,6 @@
 import sys
 from importlib import import_module
 
-import click
 import typer
 
 from lbt_core.errors import UserError
@@ -21,6 +20,11 @@ COMMANDS = (
     "corpus",
     "profiles",
     "pretrain",
+)
+
+# typer brings a click of its own and exports only some of its exceptions
+ClickException: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )
 
 app = typer.Typer(
@@ -42,11 +46,11 @@ def main() -> None:
     except UserError as error:
         print(f"lbt: {error}", file=sys.stderr)
         sys.exit(2)
-    except click.exceptions.Exit as stop:
+    except typer.Exit as stop:
         sys.exit(stop.exit_code)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         print("lbt: interrupted; what is stored stays, the same command goes on", file=sys.stderr)
         sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+    except ClickException as error:
+        error.show()  # type: ignore[attr-defined]
+        sys.exit(error.exit_code)  # type: ignore[attr-defined]
