@@ -66,7 +66,12 @@ def main() -> None:
         rows.append({"setting": "base", "pass1": measure(base)})
         for rate, epochs in itertools.product(given.rates, given.epochs):
             training = config.training.model_copy(
-                update={"learning_rate": rate, "epochs": epochs, "seed": config.seed}
+                update={
+                    "max_steps": None,
+                    "learning_rate": rate,
+                    "epochs": epochs,
+                    "seed": config.seed,
+                }
             )
             out = Path(folder) / f"{rate}-{epochs}"
             result = train_dpo(base, pairs, training, out, validation_prompts=prompts[:16])
