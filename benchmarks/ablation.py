@@ -72,6 +72,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--corpus-seed", type=int, default=100, help="problems and rationales")
     parser.add_argument("--teaching-lucky", type=_shares, help="lucky shares of teaching problems")
     parser.add_argument("--exam-lucky", type=_shares, help="lucky shares of exam problems")
+    parser.add_argument(
+        "--attention", type=_shares, help="shares of exam questions on which the example is heeded"
+    )
     parser.add_argument("--grid", type=_settings, help="settings to choose from, rate:epochs,…")
     parser.add_argument("--setting", type=_setting, help="one setting for all arms: no choosing")
     parser.add_argument("--settings", type=Path, help="settings.json of an earlier --out")
@@ -99,7 +102,9 @@ def _settings(text: str) -> tuple[Setting, ...]:
 
 
 def cells_of(given: argparse.Namespace) -> list[Cell]:
-    """Every combination of base and lucky shares; the demo's shares where none are given."""
+    """Every combination of base, attention and lucky shares, attentive students first; the demo's
+    shares where none are given.
+    """
     bases = (given.bases or str(embedded_model_path())).split(",")
     absent = [b for b in bases if not (Path(b) / "config.json").is_file()]
     if absent:
@@ -107,9 +112,10 @@ def cells_of(given: argparse.Namespace) -> list[Cell]:
     taught = given.teaching_lucky or ((0.2, 0.5, 0.8) if given.map else (0.8,))
     asked = given.exam_lucky or ((0.2, 0.5, 0.8) if given.map else (0.33,))
     overrides = (*(QUICK if given.quick else ()), *given.overrides)
+    heeding = sorted({1.0, *(given.attention or ())}, reverse=True)
     return [
-        Cell(str(Path(base).resolve()), given.corpus_seed, t, a, given.engine, overrides)
-        for base, t, a in itertools.product(bases, taught, asked)
+        Cell(str(Path(base).resolve()), given.corpus_seed, t, a, given.engine, overrides, heeds)
+        for heeds, base, t, a in itertools.product(heeding, bases, taught, asked)
     ]
 
 
@@ -222,7 +228,9 @@ def main() -> None:
     cells, arms, console = cells_of(given), arms_of(given), Console(stderr=True)
     say_cost(given, cells, console)
     with worker_pool(given.workers) as pool:
-        prepared = run_jobs([prepare_job(given, c) for c in cells], pool, "rationales and exams")
+        attentive = [prepare_job(given, c) for c in cells if c.attention == 1]
+        run_jobs(attentive, pool, "rationales and exams")
+        prepared = run_jobs([prepare_job(given, c) for c in cells], pool, "students")
         settings = choose_settings(given, cells, pool)
         (given.out / "settings.json").write_text(
             json.dumps({name: asdict(s) for name, s in settings.items()}, indent=1)

@@ -2,11 +2,13 @@
 rationales and their exams; the pairs of every arm; a training and its measurement.
 """
 
+import json
+import os
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +23,8 @@ from lbt_core.preferences import PreferenceSpec, build_pairs
 from lbt_core.prepare import design_exams, prepare
 from lbt_core.prompts import Renderer
 from lbt_core.rows import (
+    ExamAnswer,
+    ExamPlace,
     Preference,
     Problem,
     Rationale,
@@ -30,6 +34,8 @@ from lbt_core.rows import (
     to_table,
 )
 from lbt_core.sampling import sample
+from lbt_core.seeds import derive_seed
+from lbt_core.store.fingerprint import model_identity
 from lbt_core.training.dpo import train_dpo
 from lbt_core.training.history import TrainingDiverged
 from lbt_core.training.merge import merge_adapter
@@ -79,7 +85,11 @@ SWEEP = tuple(
 
 @dataclass(frozen=True)
 class Cell:
-    """What decides a cell's rationales and scores. ``overrides`` change the demo profile."""
+    """What decides a cell's rationales and scores. ``overrides`` change the demo profile.
+
+    ``attention`` is the share of its exam questions on which the student heeds the example; on the
+    others its answer is the one that it gives unaided.
+    """
 
     base: str
     seed: int
@@ -87,12 +97,19 @@ class Cell:
     lucky_exam: float
     engine: str
     overrides: tuple[str, ...] = ()
+    attention: float = 1.0
 
     @property
     def folder(self) -> str:
         """Its folder among the results."""
         shares = f"taught-{self.lucky_train:g}-asked-{self.lucky_exam:g}"
-        return f"{Path(self.base).name}-{text_key(self.base)[:4]}-seed-{self.seed}-{shares}"
+        heeds = "" if self.attention == 1 else f"-heeds-{self.attention:g}"
+        return f"{Path(self.base).name}-{text_key(self.base)[:4]}-seed-{self.seed}-{shares}{heeds}"
+
+    @property
+    def attentive(self) -> "Cell":
+        """The same cell with a student that always heeds the example."""
+        return replace(self, attention=1.0)
 
     def config(self) -> RunConfig:
         """The demo's configuration with this cell's values."""
@@ -126,26 +143,65 @@ class Setting:
 def prepare_cell(cell: Cell, folder: Path) -> dict[str, Any]:
     """Store the cell's rows in its folder; the record holds its diagnostics and the base's answers
     (right or wrong) to the validation and test problems.
+
+    A cell whose student is not always attentive is made from its attentive one, which has to be
+    there.
     """
+    started = time.monotonic()
+    config = cell.config()
+    if cell.attention == 1:
+        drawn, base = _draw(cell, folder), None
+    else:
+        attentive = folder.parent / cell.attentive.folder
+        drawn = _distracted(cell, attentive)
+        base = json.loads((attentive / "cell.json").read_text("utf-8"))["base"]
+        for name in ("problems.parquet", "rationales.parquet"):
+            shutil.copyfile(attentive / name, folder / name)
+    problems, places, taught, answers = drawn
+    scores = score(
+        taught,
+        [(a.problem_id, a.rationale_key, a.student, a.correct) for a in answers],
+        students=[STUDENT],
+        deduplicate=config.exam.deduplicate,
+        spec=config.preferences,
+    )
+    _store(folder / "scores.parquet", scores, Score)
+    diversity = exam_diversity(places, {p.id: p for p in problems})
+    fidelity = student_fidelity(
+        (a.problem_id, a.rationale_key, a.exam_problem_id, a.correct) for a in answers
+    )
+    return {
+        "rationales": len(taught),
+        "distinct": len({rationale_key(r, True) + r.problem_id for r in taught}),
+        "exam_answers": len(answers),
+        "scores": asdict(score_diagnostics(scores)),
+        "diversity": None if diversity is None else asdict(diversity),
+        "fidelity": asdict(fidelity),
+        "base": base or {split: measure(cell.base, cell, split, folder) for split in MEASURED},
+        "families": [p.family for p in problems if p.split == "test"],
+        "seconds": time.monotonic() - started,
+    }
+
+
+Drawn = tuple[list[Problem], list[ExamPlace], list[Rationale], list[ExamAnswer]]
+
+
+def _draw(cell: Cell, folder: Path) -> Drawn:
+    """Problems, exam places, taught rationales and exam answers, stored in the folder."""
     config, renderer, grade = cell.config(), Renderer(), grader().grade_many
     problems = prepare(config)
-    engine = engine_spec(cell.base, cell.engine, config)
     s, e = config.sampling, config.exam
-
-    def ask(requests: Sequence[Request]) -> list[Completion]:
-        return generate(engine, requests)
-
-    started = time.monotonic()
     rationales = sample(
         [*problems["train"], *problems["exam"]],
         samples=s.num_rationales,
         settings=Settings(s.temperature, s.top_k, s.top_p, s.max_new_tokens),
         renderer=renderer,
         seed=cell.seed,
-        generate=ask,
+        generate=_asker(cell),
         grade=grade,
     )
-    by_id = {p.id: p for of in problems.values() for p in of}
+    every = [p for of in problems.values() for p in of]
+    by_id = {p.id: p for p in every}
     places = design_exams(problems["train"], problems["exam"], config)
     design: dict[str, list[Problem]] = defaultdict(list)
     for place in places:
@@ -158,34 +214,53 @@ def prepare_cell(cell: Cell, folder: Path) -> dict[str, Any]:
         settings=Settings(e.temperature, e.top_k, e.top_p, e.max_new_tokens),
         renderer=renderer,
         seed=cell.seed,
-        generate=ask,
+        generate=_asker(cell),
         grade=grade,
     )
-    scores = score(
-        taught,
-        [(a.problem_id, a.rationale_key, a.student, a.correct) for a in answers],
-        students=[STUDENT],
-        deduplicate=e.deduplicate,
-        spec=config.preferences,
-    )
-    _store(folder / "problems.parquet", by_id.values(), Problem)
+    _store(folder / "problems.parquet", every, Problem)
     _store(folder / "rationales.parquet", rationales, Rationale)
-    _store(folder / "scores.parquet", scores, Score)
-    diversity = exam_diversity(places, by_id)
-    fidelity = student_fidelity(
-        (a.problem_id, a.rationale_key, a.exam_problem_id, a.correct) for a in answers
+    _store(folder / "places.parquet", places, ExamPlace)
+    _store(folder / "answers.parquet", answers, ExamAnswer)
+    return every, places, taught, answers
+
+
+def _distracted(cell: Cell, attentive: Path) -> Drawn:
+    """The attentive cell's exams as this cell's student answers them: by a fixed draw for each
+    answer, on a share of the questions the example is not heeded.
+    """
+    every = load(attentive / "problems.parquet", Problem)
+    places = load(attentive / "places.parquet", ExamPlace)
+    asked = {place.exam_problem_id for place in places}
+    taught = {place.problem_id for place in places}
+    rationales = [
+        r for r in load(attentive / "rationales.parquet", Rationale) if r.problem_id in taught
+    ]
+    unaided = sample(
+        [p for p in every if p.id in asked],
+        samples=1,
+        settings=Settings(0.0, 0, 1.0, cell.config().exam.max_new_tokens),
+        renderer=Renderer(),
+        seed=cell.seed,
+        generate=_asker(cell),
+        grade=grader().grade_many,
     )
-    return {
-        "rationales": len(taught),
-        "distinct": len({rationale_key(r, True) + r.problem_id for r in taught}),
-        "exam_answers": len(answers),
-        "scores": asdict(score_diagnostics(scores)),
-        "diversity": None if diversity is None else asdict(diversity),
-        "fidelity": asdict(fidelity),
-        "base": {split: measure(cell.base, cell, split, folder) for split in MEASURED},
-        "families": [p.family for p in problems["test"]],
-        "seconds": time.monotonic() - started,
-    }
+    alone = {row.problem_id: row.correct for row in unaided}
+
+    def heeds(a: ExamAnswer) -> bool:
+        drawn = derive_seed(cell.seed, "heeds", a.rationale_key, a.exam_problem_id, a.repetition)
+        return drawn % 10_000 < 10_000 * cell.attention
+
+    answers = [
+        a if heeds(a) else replace(a, correct=alone[a.exam_problem_id])
+        for a in load(attentive / "answers.parquet", ExamAnswer)
+    ]
+    return every, places, rationales, answers
+
+
+def _asker(cell: Cell) -> Callable[[Sequence[Request]], list[Completion]]:
+    """The cell's base as a function from requests to completions."""
+    engine = engine_spec(cell.base, cell.engine, cell.config())
+    return lambda requests: generate(engine, requests)
 
 
 MEASURED = ("validation", "test")
@@ -332,6 +407,16 @@ def train_arm(
     watched = [Renderer().question(p.question) for p in problems if p.split == "validation"]
     lineage = [(p.problem_id, p.chosen_sample, p.rejected_sample) for p in pairs]
     work = home / "work" / text_key(f"{arm}/{setting}/{seed}/{lineage}")
+    # cells that differ in their exams alone have the same grades: what is trained on the same
+    # pairs in another cell is the same model
+    texts = [(p.prompt, p.chosen, p.rejected) for p in pairs]
+    asked = [p.question for p in problems if p.split == split]
+    weights = model_identity(cell.base, None)
+    same = text_key(f"{weights}/{spec.model_dump_json()}/{texts}/{watched[:16]}/{asked}")
+    known = home.parent / "trained-before" / f"{same}.json"
+    if known.is_file():
+        found: dict[str, Any] = json.loads(known.read_text("utf-8"))
+        return found
     record: dict[str, Any] = {"pairs": len(pairs), "failed": None, "stopped": None, "steps": 0}
     model = cell.base
     if not pairs:
@@ -346,7 +431,12 @@ def train_arm(
     correct = measure(model, cell, split, home)
     if split == "test":
         shutil.rmtree(work, ignore_errors=True)
-    return record | {"correct": correct, "seconds": time.monotonic() - began}
+    record |= {"correct": correct, "seconds": time.monotonic() - began}
+    known.parent.mkdir(exist_ok=True)
+    temporary = known.with_suffix(f".{os.getpid()}.writing")
+    temporary.write_text(json.dumps(record), "utf-8")
+    temporary.replace(known)
+    return record
 
 
 def load(path: Path, row_type: type[Row]) -> list[Row]:

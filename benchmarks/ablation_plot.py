@@ -20,17 +20,18 @@ def draw_map(cells: Sequence[Mapping[str, Any]], rival: str = "correctness") -> 
     """Combined minus ``rival`` in points of Pass@1, with its interval over problems and seeds; an
     interval that holds zero is in grey letters.
     """
-    bases = list(dict.fromkeys(cell["base"] for cell in cells))
+    bases = list(dict.fromkeys((cell["base"], cell["attention"]) for cell in cells))
     taught = sorted({cell["lucky_taught"] for cell in cells})
     asked = sorted({cell["lucky_asked"] for cell in cells})
     largest = max(abs(cell[f"combined_vs_{rival}"]["difference"]) for cell in cells) or 1.0
     with rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(_PANEL_INCHES * len(bases), _PANEL_INCHES), layout="constrained")
         panels = figure.subplots(1, len(bases), sharey=True, squeeze=False)[0]
-        for base, axes in zip(bases, panels, strict=True):
-            own = [cell for cell in cells if cell["base"] == base]
+        for (base, attention), axes in zip(bases, panels, strict=True):
+            own = [c for c in cells if (c["base"], c["attention"]) == (base, attention)]
             _panel(axes, own, taught, asked, largest, rival)
-            axes.set_title(f"{Path(base).name}, {_fidelity(own)}")
+            heeds = "" if attention == 1 else f", heeds {attention:.0%}"
+            axes.set_title(f"{Path(base).name}{heeds}, {_fidelity(own)}")
             axes.set_xlabel("lucky teaching problems")
         panels[0].set_ylabel("lucky exam problems")
     return figure

@@ -84,6 +84,7 @@ def map_summary(
                 "base": cell.base,
                 "lucky_taught": cell.lucky_train,
                 "lucky_asked": cell.lucky_exam,
+                "attention": cell.attention,
                 "fidelity": record["fidelity"],
                 "diversity": record["diversity"],
                 "within_problem_lbt": _within(record),
@@ -127,8 +128,9 @@ def arms_table(summary: Mapping[str, Any]) -> tuple[Table, str]:
 def map_table(summary: Mapping[str, Any]) -> tuple[Table, str]:
     """The cells as a table for the terminal, and as Markdown."""
     header = (
-        "base", "lucky taught", "lucky asked", "fidelity", "within-problem gap", "base Pass@1",
-        "correctness", "fair", "combined", "minus correctness", "over families too", "minus fair",
+        "base", "lucky taught", "lucky asked", "heeds", "fidelity", "within-problem gap",
+        "base Pass@1", "correctness", "fair", "combined", "minus correctness",
+        "over families too", "minus fair",
     )  # fmt: skip
     lines = []
     for cell in summary["cells"]:
@@ -138,6 +140,7 @@ def map_table(summary: Mapping[str, Any]) -> tuple[Table, str]:
                 cell["base"].rstrip("/").rsplit("/", 1)[-1],
                 f"{cell['lucky_taught']:.0%}",
                 f"{cell['lucky_asked']:.0%}",
+                f"{cell['attention']:.0%}",
                 "" if share is None else f"{share:.2f}",
                 "" if gap["gap"] is None else f"{gap['gap']:.2f}",
                 *(f"{pass_1[n]:.1%}" for n in ("base", "correctness", "fair", "combined")),

@@ -127,7 +127,7 @@ def test_the_map_has_a_line_for_each_cell() -> None:
 
 def test_the_map_is_drawn_with_its_figures(tmp_path: Path) -> None:
     difference = {"difference": 0.27, "low": 0.2, "high": 0.35}
-    cell = {"base": "bases/one", "lucky_taught": 0.8, "lucky_asked": 0.33}
+    cell = {"base": "bases/one", "lucky_taught": 0.8, "lucky_asked": 0.33, "attention": 1.0}
     cell |= {"fidelity": {"share": 0.4}, "combined_vs_correctness": difference}
     other = cell | {"lucky_taught": 0.2, "fidelity": {"share": None}}
     write_map([cell, other], tmp_path / "map.svg")
@@ -165,3 +165,25 @@ def test_quick_ablation_goes_on_with_what_is_missing(tmp_path: Path) -> None:
     kept = {path for path in results if path.stat().st_mtime_ns == made[path]}
     assert kept == set(results[1:])
     assert again["arms"] == first["arms"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (embedded_model_path() / "config.json").is_file(), reason="the embedded model is not there"
+)
+def test_quick_map_has_an_inattentive_student(tmp_path: Path) -> None:
+    """Its rationales and grades are the attentive cell's; its exams do not depend on the example."""
+    command = [sys.executable, str(SCRIPT), "--quick", "--map", "--engine", "transformers"]
+    command += ["--teaching-lucky", "0.8", "--exam-lucky", "0.33", "--attention", "0"]
+    done = subprocess.run(
+        [*command, "--seeds", "1", "--out", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    heeding, ignoring = json.loads(done.stdout.strip().splitlines()[-1])["cells"]
+    assert (heeding["attention"], ignoring["attention"]) == (1.0, 0.0)
+    assert heeding["pass_1"]["base"] == ignoring["pass_1"]["base"]
+    # whatever is shown, the answers are the same: rationales of one problem score alike
+    assert heeding["within_problem_lbt"]["gap"] != 0
+    assert ignoring["within_problem_lbt"]["gap"] in (0, None)
