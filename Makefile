@@ -45,17 +45,17 @@ types: setup
 	@$(BIN)/mypy
 
 # Tests that start servers, clusters and browsers have the machine to themselves, the others share it.
-SERIAL := tests/integration tests/faults tests/training/test_ray.py
+SERIAL := tests/integration tests/faults tests/training/test_ray.py tests/browser
 
 test: lint types
 	@echo "==> tests, $(JOBS) at a time"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(SERIAL:%=--ignore=%) --ignore=tests/browser
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(SERIAL:%=--ignore=%)
 	@echo "==> tests with real servers and kills, one at a time"
 	@$(BIN)/python -m pytest $(SERIAL)
 
-# The Prefect UI in a real browser, and services killed under their runs, on a machine that does nothing else
+# Services killed under their runs, about 12 minutes: each waits until the run is marked Crashed
 live: setup
-	@$(BIN)/python -m pytest -m "live or browser" tests/faults/test_services_killed.py tests/browser
+	@$(BIN)/python -m pytest -m live tests/faults/test_services_killed.py
 
 # 200 right and 200 wrong answers of every built-in family: 6 min 18 s with three at a time
 exhaustive: setup

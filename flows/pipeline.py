@@ -28,6 +28,7 @@ from flows.parameters import (
 )
 from lbt_core.config import RunConfig, load_config, read_environment
 from lbt_core.errors import DataError, UserError
+from lbt_core.plan import next_round
 from lbt_core.stages import STAGES, Stage
 from lbt_core.store import Files, RunStore, run_lock
 from lbt_core.store.run_store import require_writable
@@ -38,7 +39,7 @@ from tasks.engines import cluster_device
 from tasks.publishing import Publisher, publish_result
 from tasks.reporting import report_step
 from tasks.steps import Owed, evaluate_step, generate_step, prepare_step
-from tasks.tuning import prefer_step, stored_pairs, train_step, tuned_model
+from tasks.tuning import merged_folder, prefer_step, stored_pairs, train_step, tuned_model
 
 RUNNER = ThreadPoolTaskRunner(max_workers=256)
 NO_SETTINGS = Settings()
@@ -67,9 +68,32 @@ def pipeline(
     try:
         config = load_config(profile, (*settings.overrides(), *overrides))
         discarded = None if discard_from == NOTHING else discard_from
-        return work_on(f"{store.rstrip('/')}/{run}", config, STAGES, discarded)
+        return _rounds(f"{store.rstrip('/')}/{run}", config, discarded)
     except UserError as error:
         return Failed(message=str(error))
+
+
+def _rounds(uri: str, config: RunConfig, discard_from: Stage | None) -> State[Any]:
+    """The run, and with ``rounds`` above 1 the runs NAME-round-2, … that go on from its tuned
+    teacher. The state is the first round's, with the figures of all rounds, or that of the round
+    that failed.
+    """
+    place, rounds = uri, list[dict[str, Any]]()
+    for number in range(1, config.rounds + 1):
+        if number > 1:
+            config = next_round(config, str(merged_folder(Files(place), "combined")))
+            place = f"{uri}-round-{number}"
+        state = work_on(place, config, STAGES, discard_from)
+        if config.rounds == 1 or not state.is_completed():
+            return state
+        rounds.append(state.result())
+    keys = ("run", "base_pass1", "tuned_pass1", "mcnemar_p", "pairs", "report")
+    figures = rounds[0] | {"rounds": [{k: r[k] for k in keys} for r in rounds]}
+    for total in ("seconds", "worked_shards", "resumed_shards"):
+        figures[total] = sum(r[total] for r in rounds)
+    steps = " -> ".join(f"{r['tuned_pass1']:.1%}" for r in rounds)
+    message = f"Pass@1 {figures['base_pass1']:.1%} -> {steps} over {len(rounds)} rounds"
+    return Completed(message=message, data=figures)
 
 
 def work_on(

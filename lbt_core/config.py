@@ -218,6 +218,10 @@ class RunConfig(Section):
     only.
     """
     training: TrainingSpec = TrainingSpec()
+    rounds: int = Field(1, ge=1, title="Rounds")
+    """How often the pipeline runs: each further round is a run of its own, NAME-round-2, in which
+    the tuned teacher of the round before teaches the same students.
+    """
     evaluation: EvaluationConfig = EvaluationConfig()
     shards: ShardConfig = ShardConfig()
     engines: EngineConfig = EngineConfig()

@@ -250,6 +250,12 @@ def resolve_identities(config: RunConfig) -> dict[str, str]:
     }
 
 
+def next_round(config: RunConfig, tuned: str) -> RunConfig:
+    """The configuration of the round that follows: the tuned model teaches, the students stay."""
+    teacher = config.teacher.model_copy(update={"path": tuned, "revision": None})
+    return config.model_copy(update={"teacher": teacher, "students": config.student_models()})
+
+
 def _corpus_identity(source: str) -> str:
     """The version of the generators for a built-in corpus, the files' hash otherwise."""
     if source in BUILT_IN:

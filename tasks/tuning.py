@@ -20,7 +20,7 @@ from lbt_core.results import (
     stored_rationales,
 )
 from lbt_core.rows import Preference, Score
-from lbt_core.store import read_shard
+from lbt_core.store import Files, read_shard
 from tasks.context import RunContext
 from tasks.shards import ShardSummary, commit
 
@@ -65,8 +65,13 @@ def training_folder(context: RunContext, arm: str) -> Path:
 
 def tuned_model(context: RunContext, arm: str) -> ModelConfig:
     """The merged model of an arm, as a model to load."""
-    path = context.files.local(f"model/{arm_folder(arm)}/merged")
+    path = merged_folder(context.files, arm)
     return context.config.teacher.model_copy(update={"path": str(path), "revision": None})
+
+
+def merged_folder(files: Files, arm: str) -> Path:
+    """Where an arm's merged model is kept."""
+    return files.local(f"model/{arm_folder(arm)}/merged")
 
 
 def train_step(

@@ -4,8 +4,9 @@ import typing
 import pytest
 from pydantic import BaseModel
 
-from lbt_core.config import RunConfig, build_config, load_config, profile_names
+from lbt_core.config import RunConfig, build_config, differences, load_config, profile_names
 from lbt_core.errors import UserError
+from lbt_core.plan import next_round
 
 
 def sections(model=RunConfig, path=""):
@@ -228,3 +229,11 @@ def test_every_field_is_documented(name, field):
 def test_every_section_is_documented(path, model):
     assert model.__doc__, f"{path} has no docstring"
     assert model.__doc__ != BaseModel.__doc__
+
+
+def test_a_further_round_has_the_tuned_teacher_and_the_same_students():
+    config = load_config("demo", ["rounds=2"])
+    second = next_round(config, "/models/tuned")
+    assert second.teacher.path == "/models/tuned"
+    assert [m.path for m in second.student_models()] == [config.teacher.path]
+    assert {n.split("=")[0] for n in differences(config, second)} == {"teacher.path", "students"}

@@ -172,7 +172,7 @@ def test_quick_ablation_goes_on_with_what_is_missing(tmp_path: Path) -> None:
     not (embedded_model_path() / "config.json").is_file(), reason="the embedded model is not there"
 )
 def test_quick_map_has_an_inattentive_student(tmp_path: Path) -> None:
-    """Its rationales and grades are the attentive cell's; its exams do not depend on the example."""
+    """Rationales and grades are the attentive cell's; exams do not depend on the example."""
     command = [sys.executable, str(SCRIPT), "--quick", "--map", "--engine", "transformers"]
     command += ["--teaching-lucky", "0.8", "--exam-lucky", "0.33", "--attention", "0"]
     done = subprocess.run(
