@@ -1,8 +1,9 @@
-"""Training settings chosen on the validation split: a grid over learning rates and epochs.
+"""Training settings chosen on the validation split: a grid over learning rates, epochs and weights
+of the chosen's likelihood.
 
-``python benchmarks/choose_training.py RUN [--rates 2e-4 5e-4 1e-3] [--epochs 1 2]`` trains on the
-stored pairs of a run's real arm and measures greedy Pass@1 on its *validation* problems; the test
-problems are not read. A table, then one JSON line.
+``python benchmarks/choose_training.py RUN [--rates 2e-4 5e-4] [--epochs 1 2] [--nll 0 1]`` trains
+on the stored pairs of a run's real arm and measures greedy Pass@1 on its *validation* problems; the
+test problems are not read. A table, then one JSON line.
 """
 
 import argparse
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("run")
     parser.add_argument("--rates", type=float, nargs="+", default=[2e-4, 5e-4, 1e-3])
     parser.add_argument("--epochs", type=float, nargs="+", default=[1, 2])
+    parser.add_argument("--nll", type=float, nargs="+", help="weights of the chosen's likelihood")
     given = parser.parse_args()
     store = RunStore.open(given.run)
     plan, config = open_plan(store), store.config
@@ -64,20 +66,25 @@ def main() -> None:
             return sum(a.correct for a in answers) / len(answers)
 
         rows.append({"setting": "base", "pass1": measure(base)})
-        for rate, epochs in itertools.product(given.rates, given.epochs):
+        weights = given.nll or [config.training.loss_nll_weight]
+        for rate, epochs, nll in itertools.product(given.rates, given.epochs, weights):
             training = config.training.model_copy(
                 update={
                     "max_steps": None,
                     "learning_rate": rate,
                     "epochs": epochs,
+                    "loss_nll_weight": nll,
                     "seed": config.seed,
                 }
             )
-            out = Path(folder) / f"{rate}-{epochs}"
+            out = Path(folder) / f"{rate}-{epochs}-{nll}"
             result = train_dpo(base, pairs, training, out, validation_prompts=prompts[:16])
             merged = merge_adapter(base, result.weights, out / "merged")
             rows.append(
-                {"setting": f"lr {rate:g}, {epochs:g} epochs", "pass1": measure(merged)}
+                {
+                    "setting": f"lr {rate:g}, {epochs:g} epochs, NLL {nll:g}",
+                    "pass1": measure(merged),
+                }
                 | {"stopped": result.stopped}
             )
     table = Table("setting", f"Pass@1 on {len(validation)} validation problems", "stopped early")
