@@ -5,7 +5,17 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from lbt_core.answers.expr import ONE, Node, ParseError, has_op, rebuild, sub, symbols, walk
+from lbt_core.answers.expr import (
+    ONE,
+    Node,
+    ParseError,
+    has_op,
+    rebuild,
+    sub,
+    substitute,
+    symbols,
+    walk,
+)
 from lbt_core.answers.parser import Context, parse_tokens
 from lbt_core.answers.printing import to_sympy
 from lbt_core.answers.statements import pieces_of
@@ -192,9 +202,12 @@ def _variable(
 
 
 def _relations(runs: Sequence[Sequence[Token]], context: Context) -> tuple[list[Node], list[Node]]:
-    """Residuals of the equations with derivatives, and the relations that give values at points."""
+    """Residuals of the equations with derivatives, and the relations that give values at points;
+    in both, parameters that the question gives a value to ("with A = 6") have that value.
+    """
     equations: list[Node] = []
     conditions: list[Node] = []
+    values: dict[str, Node] = {}
     for run in runs:
         for tokens in pieces_of(run):
             try:
@@ -209,7 +222,19 @@ def _relations(runs: Sequence[Sequence[Token]], context: Context) -> tuple[list[
                 residual = _without_differentials(sub(*node.args), context)
                 if residual not in equations:
                     equations.append(residual)
-    return equations, conditions
+            elif (name := _parameter(node, context)) is not None:
+                values.setdefault(name, node.args[1])
+    return [substitute(e, values) for e in equations], [substitute(c, values) for c in conditions]
+
+
+def _parameter(node: Node, context: Context) -> str | None:
+    """The name on the left of ``name = value`` with a value that nothing varies; else None."""
+    left, right = node.args[0], node.args[-1]
+    if len(node.args) != 2 or left.op != "sym":
+        return None
+    taken = {*context.unknowns, *context.variables}
+    name: str = left.val
+    return None if name in taken or symbols(right) & {name, *taken} else name
 
 
 def _without_differentials(node: Node, context: Context) -> Node:
