@@ -44,14 +44,22 @@ types: setup
 	@echo "==> types"
 	@$(BIN)/mypy
 
-# Tests that start servers, clusters and browsers have the machine to themselves, the others share it.
-SERIAL := tests/integration tests/faults tests/training/test_ray.py tests/browser
+# Tests that start servers and clusters run one at a time; on four cores or more the browser's have two of
+# their own beside the others, since both mostly wait.
+SERIAL := tests/integration tests/faults tests/training/test_ray.py
+CORES := $(shell python3 -c "import os; print(*sorted(os.sched_getaffinity(0)))" 2>/dev/null)
 
 test: lint types
 	@echo "==> tests, $(JOBS) at a time"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(SERIAL:%=--ignore=%)
-	@echo "==> tests with real servers and kills, one at a time"
-	@$(BIN)/python -m pytest $(SERIAL)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(SERIAL:%=--ignore=%) --ignore=tests/browser
+	@echo "==> tests with real servers, kills and a browser, one at a time"
+ifeq ($(word 4,$(CORES)),)
+	@$(BIN)/python -m pytest $(SERIAL) tests/browser
+else
+	@mkdir -p build; taskset -c $(word 3,$(CORES)),$(word 4,$(CORES)) $(BIN)/python -m pytest tests/browser >build/browser.log 2>&1 & browser=$$!; \
+	  failed=0; taskset -c $(word 1,$(CORES)),$(word 2,$(CORES)) $(BIN)/python -m pytest $(SERIAL) || failed=1; \
+	  wait $$browser || failed=1; echo "==> the browser's tests:"; cat build/browser.log; exit $$failed
+endif
 
 # Services killed under their runs, about 12 minutes: each waits until the run is marked Crashed
 live: setup

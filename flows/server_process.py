@@ -14,7 +14,15 @@ PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Ask the kernel for SIGTERM when the parent dies, then become the server."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    arguments = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
+    arguments = [
+        sys.executable,
+        "-m",
+        "flows.prefect_server",
+        "server",
+        "start",
+        "--host",
+        "127.0.0.1",
+    ]
     os.execv(sys.executable, [*arguments, "--port", sys.argv[1], "--no-ui"])
 
 

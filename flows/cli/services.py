@@ -250,7 +250,15 @@ def _require_ray_gone(services: Services) -> None:
 
 
 def _server_command(services: Services) -> list[str]:
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", services.host]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.prefect_server",
+        "server",
+        "start",
+        "--host",
+        services.host,
+    ]
     return [*command, "--port", str(services.port)]
 
 
