@@ -32,7 +32,7 @@ endif
 	@echo "==> set up"
 
 demo: setup
-	@echo "==> running the demo: all stages on the embedded model, four to eight minutes on 4 cores"
+	@echo "==> running the demo: all stages on the embedded model, under ten minutes on 4 cores"
 	@$(BIN)/lbt run --profile demo --store $(STORE) --run $(RUN)
 
 lint: setup

@@ -84,8 +84,8 @@ def main() -> None:
                 {
                     "setting": f"lr {rate:g}, {epochs:g} epochs, NLL {nll:g}",
                     "pass1": measure(merged),
+                    "stopped": result.stopped,
                 }
-                | {"stopped": result.stopped}
             )
     table = Table("setting", f"Pass@1 on {len(validation)} validation problems", "stopped early")
     for row in rows:

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from flows.local import QUIET, free_port
+from flows.server_process import server_command
 from flows.supervision import (
     STATE,
     Services,
@@ -197,7 +198,7 @@ def _start(services: Services, home: Path, missing: list[str], console: Console)
     for name in missing:
         stop_one(services, name)  # what its death left behind
     if "server" in missing:
-        start("server", _server_command(services), services, home, {})
+        start("server", server_command(services.host, str(services.port)), services, home, {})
     if "reports" in missing:
         address = services.environment["LBT_REPORTS_URL"]
         command = [sys.executable, "-m", "flows.report_server", address.rsplit(":", 1)[1]]
@@ -247,19 +248,6 @@ def _require_ray_gone(services: Services) -> None:
             if any(name in line for name in names):
                 left.append(process)
     end(left, 5.0)
-
-
-def _server_command(services: Services) -> list[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "flows.prefect_server",
-        "server",
-        "start",
-        "--host",
-        services.host,
-    ]
-    return [*command, "--port", str(services.port)]
 
 
 def _ray_command(services: Services) -> list[str]:

@@ -18,8 +18,8 @@ class Phase:
 
 
 BALANCED = Mix({"D": 0.36, "T": 0.06, "W1": 0.36, "W2": 0.22})
-# What the base does when it is shown nothing: mostly the misconception W1, twice as often as the
-# right ways together, so that the noise of training on random pairs does not turn its first choice.
+# What the base does when it is shown nothing: mostly the misconception W1, nearly twice as often as
+# the right ways together, so that the noise of random pairs does not turn its first choice.
 FINAL = Mix({"D": 0.25, "T": 0.04, "W1": 0.55, "W2": 0.16})
 
 
