@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from lbt_core.config import RunConfig, build_config, differences, load_config, profile_names
 from lbt_core.errors import UserError
 from lbt_core.plan import next_round
+from lbt_core.prepare import prepare
 
 
 def sections(model=RunConfig, path=""):
@@ -58,11 +59,22 @@ def test_llama3_8b_has_the_cards_constants():
 
 
 def test_rehearsal_has_the_cards_size():
-    config = load_config("rehearsal")
-    assert config.corpus.source == "university"
-    assert config.corpus.train_limit is None
-    assert config.sampling.num_rationales == 32
+    config, card = load_config("rehearsal"), load_config("llama3-8b")
     assert config.teacher.path == "embedded"
+    assert config.corpus.source == "tiny"
+    assert (config.corpus.tiny.train, config.corpus.tiny.test) == (1200, 305)
+    assert config.sampling.num_rationales == 32
+    for field in ("bank", "selection", "problems", "repetitions", "temperature", "top_k"):
+        assert getattr(config.exam, field) == getattr(card.exam, field)
+    for field in ("num_rationales", "temperature", "top_k", "top_p"):
+        assert getattr(config.sampling, field) == getattr(card.sampling, field)
+    assert config.preferences == card.preferences
+    assert config.controls == card.controls
+
+
+def test_the_embedded_families_have_the_rehearsals_problems():
+    problems = prepare(load_config("rehearsal"))
+    assert [len(problems[s]) for s in ("train", "exam", "validation", "test")] == [1200, 0, 60, 305]
 
 
 @pytest.mark.parametrize(
