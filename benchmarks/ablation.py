@@ -33,7 +33,13 @@ from ablation_cells import (
     train_arm,
 )
 from ablation_plot import write_map
-from ablation_tables import arms_summary, arms_table, map_summary, map_table
+from ablation_tables import (
+    arms_summary,
+    arms_table,
+    foretold_table,
+    map_summary,
+    map_table,
+)
 from ablation_work import Job, run_jobs, worker_pool
 from rich.console import Console
 
@@ -243,15 +249,22 @@ def main() -> None:
         trained.setdefault((cell.folder, arm.name), []).append(record)
     for cell in cells:
         shutil.rmtree(given.out / cell.folder / "work", ignore_errors=True)
+    foretold = None
     if given.map:
         summary = map_summary(cells, prepared, trained)
         table, text = map_table(summary)
+        if summary["foretold"]:
+            foretold, more = foretold_table(summary)
+            text = f"{text}\n{more}"
         if given.plot is not None:
             write_map(summary["cells"], given.plot)
     else:
         summary = arms_summary(cells, prepared, trained, settings)
         table, text = arms_table(summary)
-    Console(width=None if sys.stdout.isatty() else 180).print(table)
+    out = Console(width=None if sys.stdout.isatty() else 180)
+    out.print(table)
+    if foretold is not None:
+        out.print("Rank correlation over the cells (Spearman):", foretold)
     if given.markdown is not None:
         given.markdown.write_text(text, "utf-8")
     summary |= {"seeds": given.seeds, "seconds": round(time.monotonic() - started, 1)}

@@ -1,10 +1,12 @@
 """The ablation's figures: means, differences and their intervals, as tables and as JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ablation_cells import Cell, Setting
 from rich.table import Table
+from scipy.stats import spearmanr
 
 from lbt_core.evaluation import (
     Difference,
@@ -71,7 +73,9 @@ def arms_summary(
 def map_summary(
     cells: Sequence[Cell], prepared: Sequence[Mapping[str, Any]], trained: Trained
 ) -> dict[str, Any]:
-    """Combined minus correctness, and minus the fair control, for each cell."""
+    """Combined minus correctness, and minus the fair control: for each cell; with the rows of all
+    bases put together, where there are several; and what would have foretold it.
+    """
     found = []
     for cell, record in zip(cells, prepared, strict=True):
         rows = {
@@ -98,7 +102,71 @@ def map_summary(
                 "combined_vs_fair": _versus(rows["combined"], rows["fair"], record["families"]),
             }
         )
-    return {"mode": "map", "cells": found}
+    return {
+        "mode": "map",
+        "cells": found,
+        "over_bases": _over_bases(cells, prepared, trained),
+        "foretold": _foretold(found),
+    }
+
+
+def _over_bases(
+    cells: Sequence[Cell], prepared: Sequence[Mapping[str, Any]], trained: Trained
+) -> list[dict[str, Any]]:
+    """One entry for each combination of shares and attention that several bases have."""
+    groups: dict[tuple[float, ...], list[int]] = defaultdict(list)
+    for i, cell in enumerate(cells):
+        groups[cell.lucky_train, cell.lucky_exam, cell.attention].append(i)
+    found = []
+    for (taught, asked, attention), members in groups.items():
+        if len(members) < 2:
+            continue
+        rows = {
+            name: [_row(r) for i in members for r in trained[cells[i].folder, name]]
+            for name in ("combined", "correctness", "fair")
+        }
+        families = prepared[members[0]]["families"]
+        found.append(
+            {
+                "bases": len(members),
+                "lucky_taught": taught,
+                "lucky_asked": asked,
+                "attention": attention,
+                "combined_vs_correctness": _versus(rows["combined"], rows["correctness"], families),
+                "combined_vs_fair": _versus(rows["combined"], rows["fair"], families),
+            }
+        )
+    return found
+
+
+FORETELLING: Mapping[str, Callable[[Mapping[str, Any]], float | None]] = {
+    "within-problem LbT gap": lambda cell: cell["within_problem_lbt"]["gap"],
+    "right rationales with low LbT": lambda cell: cell["low_right"],
+    "student fidelity": lambda cell: cell["fidelity"]["share"],
+    "lucky taught minus lucky asked": lambda cell: cell["lucky_taught"] - cell["lucky_asked"],
+    "exam diversity": lambda cell: (cell["diversity"] or {}).get("within"),
+}
+
+
+def _foretold(cells: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Spearman's rank correlation, over the cells, of what is known before training with combined
+    minus correctness and with combined minus fair. Cells share rationales and bases: no p value.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for name, read in FORETELLING.items():
+        known = [(v, cell) for cell in cells if (v := read(cell)) is not None]
+        if len({v for v, _ in known}) < 2 or len(known) < 4:
+            continue
+        found[name] = {"cells": len(known)} | {
+            rival: float(
+                spearmanr(
+                    [v for v, _ in known],
+                    [cell[f"combined_vs_{rival}"]["difference"] for _, cell in known],
+                ).statistic
+            )
+            for rival in ("correctness", "fair")
+        }
+    return found
 
 
 def arms_table(summary: Mapping[str, Any]) -> tuple[Table, str]:
@@ -149,6 +217,32 @@ def map_table(summary: Mapping[str, Any]) -> tuple[Table, str]:
                 _points(cell["combined_vs_fair"]),
             )
         )
+    for group in summary["over_bases"]:
+        d = group["combined_vs_correctness"]
+        lines.append(
+            (
+                f"all {group['bases']}",
+                f"{group['lucky_taught']:.0%}",
+                f"{group['lucky_asked']:.0%}",
+                f"{group['attention']:.0%}",
+                *[""] * 6,
+                _points(d),
+                _points(d["over_families"]),
+                _points(group["combined_vs_fair"]),
+            )
+        )
+    return _tables(header, lines)
+
+
+def foretold_table(summary: Mapping[str, Any]) -> tuple[Table, str]:
+    """What is known before training against what training then gave, for the terminal and as
+    Markdown.
+    """
+    header = ("known before training", "cells", "with minus correctness", "with minus fair")
+    lines = [
+        (name, str(rho["cells"]), f"{rho['correctness']:+.2f}", f"{rho['fair']:+.2f}")
+        for name, rho in summary["foretold"].items()
+    ]
     return _tables(header, lines)
 
 

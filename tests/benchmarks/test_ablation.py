@@ -1,8 +1,10 @@
 """The ablation: arms of equal size, results that are made once, figures from records."""
 
+import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from ablation_cells import ARMS, SWEEP, Arm, Cell, Setting, arm_pairs
 from ablation_plot import write_map
-from ablation_tables import arms_summary, arms_table, map_summary, map_table
+from ablation_tables import (
+    arms_summary,
+    arms_table,
+    foretold_table,
+    map_summary,
+    map_table,
+)
 from ablation_work import Job
 
 from lbt_core.pretraining import embedded_model_path
@@ -123,6 +131,31 @@ def test_the_map_has_a_line_for_each_cell() -> None:
     assert (cell["lucky_taught"], cell["lucky_asked"]) == (0.8, 0.33)
     assert cell["combined_vs_correctness"]["difference"] == 0.0
     assert map_table(found)[1].count("\n") == 3
+
+
+def test_the_map_puts_bases_together_and_says_what_foretold_it() -> None:
+    base = [True, False] * 10
+    kinds = itertools.product(("one", "two"), (0.2, 0.8))
+    cells = [replace(CELL, base=name, lucky_train=taught) for name, taught in kinds]
+    records, trained = [], {}
+    for cell in cells:
+        # the better the score tells right from wrong, the more the combined arm wins
+        won = 20 if cell.lucky_train == 0.8 else 10
+        own = prepared(base)
+        records.append(own | {"scores": own["scores"] | {"within_gap": won / 100}})
+        trained[cell.folder, "combined"] = [record([True] * won + [False] * (20 - won))] * 2
+        for name in ("correctness", "fair"):
+            trained[cell.folder, name] = [record([True] * 10 + [False] * 10)] * 2
+    found = map_summary(cells, records, trained)
+    assert [g["bases"] for g in found["over_bases"]] == [2, 2]
+    differences = [g["combined_vs_correctness"]["difference"] for g in found["over_bases"]]
+    assert differences == pytest.approx([0.0, 0.5])
+    foretold = found["foretold"]["within-problem LbT gap"]
+    assert foretold == {"cells": 4, "correctness": pytest.approx(1), "fair": pytest.approx(1)}
+    # the same in every cell: it foretells nothing and is left out
+    assert "student fidelity" not in found["foretold"]
+    assert "| all 2 | 80% |" in map_table(found)[1]
+    assert "| within-problem LbT gap | 4 | +1.00 | +1.00 |" in foretold_table(found)[1]
 
 
 def test_the_map_is_drawn_with_its_figures(tmp_path: Path) -> None:
