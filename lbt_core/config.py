@@ -18,22 +18,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from lbt_core.errors import UserError
 from lbt_core.preferences import PreferenceSpec
+from lbt_core.section import Section
 from lbt_core.training.spec import TrainingSpec
 
 Arm = Literal["correctness", "random", "lbt"]
-
-
-class Section(BaseModel):
-    """A part of the configuration: unknown fields are refused, values never change after
-    loading."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
 
 class TinyCorpus(Section):

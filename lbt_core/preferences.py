@@ -16,10 +16,11 @@ from itertools import permutations
 from statistics import fmean
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from lbt_core.errors import DataError
 from lbt_core.rows import Preference, Rationale, Score
+from lbt_core.section import Section
 
 Arm = Literal["combined", "correctness", "lbt", "random"]
 ARMS: tuple[Arm, ...] = ("combined", "correctness", "lbt", "random")
@@ -28,12 +29,8 @@ ARMS: tuple[Arm, ...] = ("combined", "correctness", "lbt", "random")
 _EQUAL = 1e-9
 
 
-class PreferenceSpec(BaseModel):
+class PreferenceSpec(Section):
     """Which rationale is preferred to which, and how many such pairs are kept."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
     correctness_weight: float = Field(0.5, ge=0, le=1, title="Weight of correctness")
     """Weight of the verdict (right 1, else 0) in the score."""

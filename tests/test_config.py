@@ -96,6 +96,17 @@ def test_override_sets_one_field(override, read, value):
     assert read(load_config("demo", [override])) == value
 
 
+@pytest.mark.parametrize("field", ["exam.problems", "training.epochs", "preferences.pairs", "seed"])
+@pytest.mark.parametrize(("written", "read"), [("true", "true"), ("yes", "true"), ("off", "false")])
+def test_a_truth_value_is_not_a_number(field, written, read):
+    with pytest.raises(UserError, match=f"^{field}: expected a number, got {read}$"):
+        load_config("demo", [f"{field}={written}"])
+
+
+def test_a_truth_value_is_one_where_it_is_asked_for():
+    assert load_config("demo", ["exam.deduplicate=off"]).exam.deduplicate is False
+
+
 def test_later_override_wins():
     config = load_config("demo", ["exam.problems=2", "exam.problems=4"])
     assert config.exam.problems == 4

@@ -3,18 +3,13 @@
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from lbt_core.errors import UserError
+from lbt_core.section import Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
-class GuardSpec(_Section):
+class GuardSpec(Section):
     """When training stops by itself.
 
     Generated text is checked at every checkpoint and at the last step, the loss and the chosen
@@ -37,7 +32,7 @@ class GuardSpec(_Section):
     """Optimiser steps that the two averages run over."""
 
 
-class TrainingSpec(_Section):
+class TrainingSpec(Section):
     """How the teacher is tuned on preference pairs; the defaults are the card's.
 
     One optimiser step sees ``per_device_batch_size * gradient_accumulation`` pairs whatever
