@@ -8,6 +8,7 @@ from ablation_cells import Cell, Setting
 from rich.table import Table
 from scipy.stats import spearmanr
 
+from lbt_core.diagnostics import ScoreDiagnostics
 from lbt_core.evaluation import (
     Difference,
     difference_over_families,
@@ -93,6 +94,8 @@ def map_summary(
                 "diversity": record["diversity"],
                 "within_problem_lbt": _within(record),
                 "low_right": record["scores"]["low_right"],
+                "right_spread": record["scores"]["right_spread"],
+                "grade_minus_lbt": ScoreDiagnostics(**record["scores"]).grade_minus_lbt,
                 "pass_1": {"base": difference_over_seeds(base).value}
                 | {name: difference_over_seeds(table).value for name, table in rows.items()},
                 "pairs": trained[cell.folder, "combined"][0]["pairs"],
@@ -142,6 +145,8 @@ def _over_bases(
 FORETELLING: Mapping[str, Callable[[Mapping[str, Any]], float | None]] = {
     "within-problem LbT gap": lambda cell: cell["within_problem_lbt"]["gap"],
     "right rationales with low LbT": lambda cell: cell["low_right"],
+    "spread among right rationales": lambda cell: cell["right_spread"],
+    "right when teaching minus right in exams": lambda cell: cell["grade_minus_lbt"],
     "student fidelity": lambda cell: cell["fidelity"]["share"],
     "lucky taught minus lucky asked": lambda cell: cell["lucky_taught"] - cell["lucky_asked"],
     "exam diversity": lambda cell: (cell["diversity"] or {}).get("within"),
@@ -197,6 +202,7 @@ def map_table(summary: Mapping[str, Any]) -> tuple[Table, str]:
     """The cells as a table for the terminal, and as Markdown."""
     header = (
         "base", "lucky taught", "lucky asked", "heeds", "fidelity", "within-problem gap",
+        "grade minus LbT",
         "base Pass@1", "correctness", "fair", "combined", "minus correctness",
         "over families too", "minus fair",
     )  # fmt: skip
@@ -211,6 +217,7 @@ def map_table(summary: Mapping[str, Any]) -> tuple[Table, str]:
                 f"{cell['attention']:.0%}",
                 "" if share is None else f"{share:.2f}",
                 "" if gap["gap"] is None else f"{gap['gap']:.2f}",
+                f"{cell['grade_minus_lbt']:+.2f}",
                 *(f"{pass_1[n]:.1%}" for n in ("base", "correctness", "fair", "combined")),
                 _points(cell["combined_vs_correctness"]),
                 _points(cell["combined_vs_correctness"]["over_families"]),
@@ -225,7 +232,7 @@ def map_table(summary: Mapping[str, Any]) -> tuple[Table, str]:
                 f"{group['lucky_taught']:.0%}",
                 f"{group['lucky_asked']:.0%}",
                 f"{group['attention']:.0%}",
-                *[""] * 6,
+                *[""] * 7,
                 _points(d),
                 _points(d["over_families"]),
                 _points(group["combined_vs_fair"]),

@@ -48,6 +48,18 @@ class ScoreDiagnostics:
     low_right: float | None
     right_spread: float | None
 
+    @property
+    def grade_minus_lbt(self) -> float | None:
+        """Share of right rationales minus the mean LbT score: how much more often the teacher is
+        right than a student that read it. Near or below zero the exams are no harder than the
+        problems taught, and a method that is right there by luck passes them too.
+        """
+        if not self.rationales:
+            return None
+        right = self.right * (self.lbt_right or 0.0)
+        wrong = (self.rationales - self.right) * (self.lbt_wrong or 0.0)
+        return (self.right - right - wrong) / self.rationales
+
 
 def score_diagnostics(scores: Iterable[Score]) -> ScoreDiagnostics:
     """Compares the LbT scores of right and wrong rationales."""

@@ -45,7 +45,15 @@ def test_problems_are_counted_by_their_verdicts() -> None:
     assert (found.rationales, found.right, found.undecided) == (8, 5, 1)
 
 
+def test_grades_are_compared_with_exams() -> None:
+    found = score_diagnostics(ROWS)
+    mean = (0.9 + 1.0 + 0.75 + 0.5 + 0.1 + 0.1 + 0.2 + 0.2) / 8
+    assert found.grade_minus_lbt == pytest.approx(5 / 8 - mean)
+    assert score_diagnostics([score("p", True, 0.25)]).grade_minus_lbt == pytest.approx(0.75)
+
+
 def test_what_is_undefined_is_none() -> None:
+    assert score_diagnostics([]).grade_minus_lbt is None
     found = score_diagnostics([score("p", True, 0.5)])
     assert (found.within_gap, found.lbt_wrong, found.low_right, found.right_spread) == (None,) * 4
 

@@ -4,7 +4,7 @@ import itertools
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from ablation_tables import (
 )
 from ablation_work import Job
 
+from lbt_core.diagnostics import ScoreDiagnostics
 from lbt_core.pretraining import embedded_model_path
 from lbt_core.rows import Problem, Rationale, Score, text_key, to_table
 
@@ -91,11 +92,15 @@ def test_a_result_for_something_else_is_not_taken(tmp_path: Path) -> None:
 
 
 def prepared(base: list[bool]) -> dict[str, Any]:
-    scores = dict.fromkeys(("within_gap", "within_low", "within_high", "lbt_right"), 0.5)
+    scores = ScoreDiagnostics(
+        rationales=40, problems=10, all_right=1, all_wrong=1, mixed=8, tied=0, undecided=0,
+        right=20, lbt_right=0.5, lbt_wrong=0.1, within_gap=0.5, within_low=0.4, within_high=0.6,
+        low_right=0.2, right_spread=0.1,
+    )  # fmt: skip
     return {
         "base": {"test": base},
         "families": ["a", "b"] * (len(base) // 2),
-        "scores": scores | {"lbt_wrong": 0.1, "low_right": 0.2},
+        "scores": asdict(scores),
         "fidelity": {"share": 0.3},
         "diversity": None,
     }
