@@ -1,7 +1,10 @@
-"""The ablation's map as a picture: one panel a base, one square a cell, blue where the combined
-score wins over correctness, orange where it loses."""
+"""The ablation's map as a picture: a column of panels for each base, a row for how much the student
+heeds, one square a cell, blue where the combined score wins over correctness, orange where it
+loses.
+"""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +23,26 @@ def draw_map(cells: Sequence[Mapping[str, Any]], rival: str = "correctness") -> 
     """Combined minus ``rival`` in points of Pass@1, with its interval over problems and seeds; an
     interval that holds zero is in grey letters.
     """
-    bases = list(dict.fromkeys((cell["base"], cell["attention"]) for cell in cells))
+    bases = list(dict.fromkeys(cell["base"] for cell in cells))
+    heeding = sorted({cell["attention"] for cell in cells}, reverse=True)
     taught = sorted({cell["lucky_taught"] for cell in cells})
     asked = sorted({cell["lucky_asked"] for cell in cells})
     largest = max(abs(cell[f"combined_vs_{rival}"]["difference"]) for cell in cells) or 1.0
     with rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(_PANEL_INCHES * len(bases), _PANEL_INCHES), layout="constrained")
-        panels = figure.subplots(1, len(bases), sharey=True, squeeze=False)[0]
-        for (base, attention), axes in zip(bases, panels, strict=True):
+        size = (_PANEL_INCHES * len(bases), _PANEL_INCHES * len(heeding))
+        figure = Figure(figsize=size, layout="constrained")
+        figure.suptitle(f"combined minus {rival}, points of Pass@1")
+        panels = figure.subplots(len(heeding), len(bases), sharex=True, sharey=True, squeeze=False)
+        for (row, attention), (column, base) in product(enumerate(heeding), enumerate(bases)):
+            axes = panels[row][column]
             own = [c for c in cells if (c["base"], c["attention"]) == (base, attention)]
             _panel(axes, own, taught, asked, largest, rival)
-            heeds = "" if attention == 1 else f", heeds {attention:.0%}"
-            axes.set_title(f"{Path(base).name}{heeds}, {_fidelity(own)}")
-            axes.set_xlabel("lucky teaching problems")
-        panels[0].set_ylabel("lucky exam problems")
+            heeds = "" if attention == 1 else f"heeds {attention:.0%}, "
+            axes.set_title(f"{Path(base).name}\n{heeds}{_fidelity(own)}")
+            if row == len(heeding) - 1:
+                axes.set_xlabel("lucky teaching problems")
+            if column == 0:
+                axes.set_ylabel("lucky exam problems")
     return figure
 
 
