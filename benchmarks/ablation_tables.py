@@ -147,6 +147,9 @@ FORETELLING: Mapping[str, Callable[[Mapping[str, Any]], float | None]] = {
     "right rationales with low LbT": lambda cell: cell["low_right"],
     "spread among right rationales": lambda cell: cell["right_spread"],
     "right when teaching minus right in exams": lambda cell: cell["grade_minus_lbt"],
+    "the same, times student fidelity": lambda cell: (
+        cell["grade_minus_lbt"] * (cell["fidelity"]["share"] or 0.0)
+    ),
     "student fidelity": lambda cell: cell["fidelity"]["share"],
     "lucky taught minus lucky asked": lambda cell: cell["lucky_taught"] - cell["lucky_asked"],
     "exam diversity": lambda cell: (cell["diversity"] or {}).get("within"),
