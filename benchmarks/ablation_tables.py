@@ -148,7 +148,9 @@ FORETELLING: Mapping[str, Callable[[Mapping[str, Any]], float | None]] = {
     "spread among right rationales": lambda cell: cell["right_spread"],
     "right when teaching minus right in exams": lambda cell: cell["grade_minus_lbt"],
     "the same, times student fidelity": lambda cell: (
-        cell["grade_minus_lbt"] * (cell["fidelity"]["share"] or 0.0)
+        None
+        if cell["fidelity"]["share"] is None
+        else cell["grade_minus_lbt"] * cell["fidelity"]["share"]
     ),
     "student fidelity": lambda cell: cell["fidelity"]["share"],
     "lucky taught minus lucky asked": lambda cell: cell["lucky_taught"] - cell["lucky_asked"],
