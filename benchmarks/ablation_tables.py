@@ -79,10 +79,7 @@ def map_summary(
     """
     found = []
     for cell, record in zip(cells, prepared, strict=True):
-        rows = {
-            name: [_row(r) for r in trained[cell.folder, name]]
-            for name in ("combined", "correctness", "fair")
-        }
+        rows = _map_rows([cell], trained)
         base = [list(map(float, record["base"]["test"]))]
         found.append(
             {
@@ -99,11 +96,8 @@ def map_summary(
                 "pass_1": {"base": difference_over_seeds(base).value}
                 | {name: difference_over_seeds(table).value for name, table in rows.items()},
                 "pairs": trained[cell.folder, "combined"][0]["pairs"],
-                "combined_vs_correctness": _versus(
-                    rows["combined"], rows["correctness"], record["families"]
-                ),
-                "combined_vs_fair": _versus(rows["combined"], rows["fair"], record["families"]),
             }
+            | _against_controls(rows, record["families"])
         )
     return {
         "mode": "map",
@@ -124,22 +118,33 @@ def _over_bases(
     for (taught, asked, attention), members in groups.items():
         if len(members) < 2:
             continue
-        rows = {
-            name: [_row(r) for i in members for r in trained[cells[i].folder, name]]
-            for name in ("combined", "correctness", "fair")
-        }
-        families = prepared[members[0]]["families"]
+        rows = _map_rows([cells[i] for i in members], trained)
         found.append(
             {
                 "bases": len(members),
                 "lucky_taught": taught,
                 "lucky_asked": asked,
                 "attention": attention,
-                "combined_vs_correctness": _versus(rows["combined"], rows["correctness"], families),
-                "combined_vs_fair": _versus(rows["combined"], rows["fair"], families),
             }
+            | _against_controls(rows, prepared[members[0]]["families"])
         )
     return found
+
+
+def _map_rows(cells: Sequence[Cell], trained: Trained) -> dict[str, Rows]:
+    """The map's arms as tables: a row for each cell and seed."""
+    return {
+        name: [_row(r) for cell in cells for r in trained[cell.folder, name]]
+        for name in ("combined", "correctness", "fair")
+    }
+
+
+def _against_controls(rows: Mapping[str, Rows], families: Sequence[str]) -> dict[str, Any]:
+    """Combined minus correctness, and minus the fair control."""
+    return {
+        f"combined_vs_{rival}": _versus(rows["combined"], rows[rival], families)
+        for rival in ("correctness", "fair")
+    }
 
 
 FORETELLING: Mapping[str, Callable[[Mapping[str, Any]], float | None]] = {
