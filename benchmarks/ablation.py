@@ -43,7 +43,7 @@ from ablation_tables import (
 from ablation_work import Job, run_jobs, worker_pool
 from rich.console import Console
 
-from lbt_core.pretraining import embedded_model_path
+from lbt_core.embedded import embedded_model_path
 from lbt_core.store.fingerprint import model_identity
 
 # Seconds of one core, measured with the demo's sizes and the embedded model: what a cell's
@@ -55,10 +55,10 @@ TRAIN_SECONDS = 100.0
 GRID = (Setting(2e-4, 2), Setting(5e-4, 2), Setting(1e-3, 1))
 MAP_ARMS = ("correctness", "fair", "combined")
 QUICK = (
-    "corpus.tiny.train=10",
-    "corpus.tiny.exam=10",
-    "corpus.tiny.validation=10",
-    "corpus.tiny.test=10",
+    "corpus.generated.train=10",
+    "corpus.generated.exam=10",
+    "corpus.generated.validation=10",
+    "corpus.generated.test=10",
     "sampling.num_rationales=4",
     "exam.problems=2",
     "training.max_steps=1",

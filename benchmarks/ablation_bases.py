@@ -17,8 +17,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from lbt_core.pretraining.recipe import Recipe
-from lbt_core.pretraining.training import Progress, pretrain
+from lbt_core.subjects.ode.pretraining.loop import Progress, pretrain
+from lbt_core.subjects.ode.pretraining.recipe import Recipe
 
 
 def recipe_of(follow: float, seed: int, tokens: int) -> Recipe:

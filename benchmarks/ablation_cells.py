@@ -15,14 +15,17 @@ from typing import Any, TypeVar
 import pyarrow.parquet as pq
 from ablation_work import generate, grader
 
-from lbt_core.config import RunConfig, load_config
-from lbt_core.diagnostics import exam_diversity, score_diagnostics, student_fidelity
-from lbt_core.exams import examine, rationale_key, score, set_exams
 from lbt_core.generation import Completion, EngineSpec, Request, Settings
-from lbt_core.preferences import PreferenceSpec, build_pairs
-from lbt_core.prepare import design_exams, prepare
-from lbt_core.prompts import Renderer
-from lbt_core.rows import (
+from lbt_core.measurement.diagnostics import exam_diversity, score_diagnostics, student_fidelity
+from lbt_core.method.exams import examine, rationale_key, score, set_exams
+from lbt_core.method.preferences import PreferenceSpec, build_pairs
+from lbt_core.method.prompts import Renderer
+from lbt_core.method.sampling import sample
+from lbt_core.method.seeds import derive_seed
+from lbt_core.run.config import RunConfig, load_config
+from lbt_core.run.preparation import design_exams, prepare
+from lbt_core.store.fingerprint import model_identity
+from lbt_core.store.rows import (
     ExamAnswer,
     ExamPlace,
     Preference,
@@ -33,9 +36,8 @@ from lbt_core.rows import (
     text_key,
     to_table,
 )
-from lbt_core.sampling import sample
-from lbt_core.seeds import derive_seed
-from lbt_core.store.fingerprint import model_identity
+from lbt_core.subjects import load_subject
+from lbt_core.subjects.ode.problem import OdeProblem
 from lbt_core.training.dpo import train_dpo
 from lbt_core.training.history import TrainingDiverged
 from lbt_core.training.merge import merge_adapter
@@ -117,8 +119,8 @@ class Cell:
             "demo",
             [
                 f"seed={self.seed}",
-                f"corpus.tiny.lucky_train={self.lucky_train}",
-                f"corpus.tiny.lucky_exam={self.lucky_exam}",
+                f"corpus.generated.lucky_train={self.lucky_train}",
+                f"corpus.generated.lucky_exam={self.lucky_exam}",
                 *self.overrides,
             ],
         )
@@ -166,7 +168,7 @@ def prepare_cell(cell: Cell, folder: Path) -> dict[str, Any]:
         spec=config.preferences,
     )
     _store(folder / "scores.parquet", scores, Score)
-    diversity = exam_diversity(places, {p.id: p for p in problems})
+    diversity = exam_diversity(places, {p.id: p for p in problems}, load_subject("ode"))
     fidelity = student_fidelity(
         (a.problem_id, a.rationale_key, a.exam_problem_id, a.correct) for a in answers
     )
@@ -216,8 +218,9 @@ def _draw(cell: Cell, folder: Path) -> Drawn:
         seed=cell.seed,
         generate=_asker(cell),
         grade=grade,
+        extract=grader().extract_many,
     )
-    _store(folder / "problems.parquet", every, Problem)
+    _store(folder / "problems.parquet", every, OdeProblem)
     _store(folder / "rationales.parquet", rationales, Rationale)
     _store(folder / "places.parquet", places, ExamPlace)
     _store(folder / "answers.parquet", answers, ExamAnswer)
@@ -228,7 +231,7 @@ def _distracted(cell: Cell, attentive: Path) -> Drawn:
     """The attentive cell's exams as this cell's student answers them: by a fixed draw for each
     answer, on a share of the questions the example is not heeded.
     """
-    every = load(attentive / "problems.parquet", Problem)
+    every = load(attentive / "problems.parquet", OdeProblem)
     places = load(attentive / "places.parquet", ExamPlace)
     asked = {place.exam_problem_id for place in places}
     taught = {place.problem_id for place in places}
@@ -289,7 +292,7 @@ def engine_spec(model: str, kind: str, config: RunConfig) -> EngineSpec:
 def measure(model: str, cell: Cell, split: str, folder: Path) -> list[bool]:
     """Whether each problem of a split is answered right, greedily."""
     config = cell.config()
-    problems = [p for p in load(folder / "problems.parquet", Problem) if p.split == split]
+    problems = [p for p in load(folder / "problems.parquet", OdeProblem) if p.split == split]
     engine = engine_spec(model, cell.engine, config)
     rows = sample(
         problems,
@@ -312,7 +315,7 @@ def arm_pairs(
     """Training data of every arm, all of the size of the smallest, so that arms differ in what is
     preferred alone. The seed decides which of the eligible pairs are drawn.
     """
-    problems = load(folder / "problems.parquet", Problem)
+    problems = load(folder / "problems.parquet", OdeProblem)
     rationales = load(folder / "rationales.parquet", Rationale)
     scores = load(folder / "scores.parquet", Score)
     prompts = {p.id: Renderer().question(p.question) for p in problems}
@@ -403,7 +406,7 @@ def train_arm(
             "loss_nll_weight": 1.0 if arm.rule == "sft" else config.training.loss_nll_weight,
         }
     )
-    problems = load(home / "problems.parquet", Problem)
+    problems = load(home / "problems.parquet", OdeProblem)
     watched = [Renderer().question(p.question) for p in problems if p.split == "validation"]
     lineage = [(p.problem_id, p.chosen_sample, p.rejected_sample) for p in pairs]
     work = home / "work" / text_key(f"{arm}/{setting}/{seed}/{lineage}")

@@ -8,8 +8,8 @@ from ablation_cells import Cell, Setting
 from rich.table import Table
 from scipy.stats import spearmanr
 
-from lbt_core.diagnostics import ScoreDiagnostics
-from lbt_core.evaluation import (
+from lbt_core.measurement.diagnostics import ScoreDiagnostics
+from lbt_core.measurement.estimators import (
     Difference,
     difference_over_families,
     difference_over_seeds,

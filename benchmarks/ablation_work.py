@@ -17,8 +17,8 @@ from typing import Any
 import psutil
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lbt_core.answers import GradePool
 from lbt_core.generation import Completion, Engine, EngineSpec, Request, build_engine
+from lbt_core.subjects import GradePool
 
 _SPAWN = multiprocessing.get_context("spawn")
 

@@ -18,15 +18,16 @@ from engines import spec
 from rich.console import Console
 from rich.table import Table
 
-from lbt_core.answers import GradePool
 from lbt_core.generation import Settings
 from lbt_core.generation.transformers_engine import TransformersEngine
-from lbt_core.plan import model_path
-from lbt_core.rendering import build_renderer
-from lbt_core.results import compute_scores, pairs_by_arm, scores_digest, stored_rationales
-from lbt_core.sampling import sample
-from lbt_core.status import open_plan
-from lbt_core.store import RunStore, read_shard
+from lbt_core.method.sampling import sample
+from lbt_core.run.plan import model_path
+from lbt_core.run.record import RunStore
+from lbt_core.run.rendering import build_renderer
+from lbt_core.run.results import compute_scores, pairs_by_arm, scores_digest, stored_rationales
+from lbt_core.run.status import open_plan
+from lbt_core.store import read_shard
+from lbt_core.subjects import GradePool
 from lbt_core.training.dpo import train_dpo
 from lbt_core.training.merge import merge_adapter
 

@@ -16,11 +16,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from lbt_core.evaluation import difference_over_seeds
-from lbt_core.results import compute_scores, pairs_by_arm, scores_digest, stored_rationales
-from lbt_core.status import open_plan
-from lbt_core.store import RunStore, read_shard
-from lbt_core.summary import arm_marks, evaluation_rows
+from lbt_core.measurement.estimators import difference_over_seeds
+from lbt_core.run.headline import arm_marks, evaluation_rows
+from lbt_core.run.record import RunStore
+from lbt_core.run.results import compute_scores, pairs_by_arm, scores_digest, stored_rationales
+from lbt_core.run.status import open_plan
+from lbt_core.store import read_shard
 
 ARMS = ("combined", "correctness", "random")
 

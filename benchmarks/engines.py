@@ -17,10 +17,10 @@ from multiprocessing.connection import Connection
 from rich.console import Console
 from rich.table import Table
 
+from lbt_core.embedded import embedded_model_path
 from lbt_core.generation import EngineSpec, Request, Settings, build_engine
-from lbt_core.pretraining import embedded_model_path
-from lbt_core.problems import tiny
-from lbt_core.prompts import Renderer
+from lbt_core.method.prompts import Renderer
+from lbt_core.subjects.ode import tiny
 
 SETTINGS = Settings(temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=128)
 SIZES = {"train": 64, "exam": 1, "validation": 1, "test": 1}

@@ -24,11 +24,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from lbt_core.answers import Grade, GradePool, extract
-from lbt_core.answers.expr import ParseError
-from lbt_core.answers.labelled import Pair, read_pairs, summarise
-from lbt_core.answers.parser import EMPTY, parse
-from lbt_core.answers.statements import read_answer
+from lbt_core.subjects import GradePool
+from lbt_core.subjects.labelled import Pair, read_pairs, summarise
+from lbt_core.subjects.ode import subject as ODE
+from lbt_core.subjects.ode.answers import Grade, extract
+from lbt_core.subjects.ode.answers.expr import ParseError
+from lbt_core.subjects.ode.answers.parser import EMPTY, parse
+from lbt_core.subjects.ode.answers.statements import read_answer
 
 COMPARED = ("accuracy", "false_accepts", "false_rejects", "checks_per_s_core", "p99_s")
 LIMIT = 10.0  # seconds for one pair of math-verify
@@ -199,7 +201,7 @@ def main() -> None:
     if args.serve:
         serve()
         return
-    pairs = read_pairs(args.pairs)
+    pairs = read_pairs(args.pairs, ODE)
     step = max(1, len(pairs) // args.math_verify_pairs) if args.math_verify_pairs else 1
     sample = pairs[::step]
     ours = grade_all(pairs)

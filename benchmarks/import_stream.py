@@ -12,8 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from lbt_core.problems.importing.options import ImportOptions
-from lbt_core.problems.importing.pipeline import import_corpus
+from lbt_core.corpora.importing.options import ImportOptions
+from lbt_core.corpora.importing.pipeline import import_corpus
+from lbt_core.subjects.ode import subject as ODE
 
 STORY = (
     "A tank holds {0} litres of water. Brine with {1} grams of salt in a litre "
@@ -47,7 +48,7 @@ def write_lines(path: Path, megabytes: float) -> int:
 def measure(path: str, folder: str) -> tuple[float, float, int]:
     """Seconds, peak memory in MiB and imported problems of one import, in a process of its own."""
     start = time.perf_counter()
-    summary = import_corpus(path, folder, ImportOptions(prove=False))
+    summary = import_corpus(path, folder, ImportOptions(prove=False), ODE)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return time.perf_counter() - start, peak, summary["imported"]
 

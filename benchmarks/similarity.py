@@ -19,15 +19,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lbt_core.problems import load_corpus
-from lbt_core.rows import Problem
-from lbt_core.similarity import DIMENSIONS, SimilaritySpec, build_index, neighbours
+from lbt_core.corpora import load_corpus
+from lbt_core.method.similarity import DIMENSIONS, SimilaritySpec, build_index, neighbours
+from lbt_core.store.rows import Problem
+from lbt_core.subjects.ode import subject as ODE
+from lbt_core.subjects.ode.problem import OdeProblem
 
 EXAM = 3
 SMALL = 1_200
 
 
-def enlarge(problems: Sequence[Problem], count: int) -> list[Problem]:
+def enlarge(problems: Sequence[OdeProblem], count: int) -> list[OdeProblem]:
     """So many problems: the given ones over and over, every number in them changed at random."""
     numbers = random.Random(0)
 
@@ -49,10 +51,10 @@ def measure(problems: Sequence[Problem], embedder: str) -> dict[str, Any]:
     of neighbours of the same topic.
     """
     start = time.perf_counter()
-    build_index(problems[:2], SimilaritySpec(embedder))  # libraries and models load here
+    build_index(problems[:2], ODE, SimilaritySpec(embedder))  # libraries and models load here
     loaded = time.perf_counter() - start
     start = time.perf_counter()
-    index = build_index(problems, SimilaritySpec(embedder))
+    index = build_index(problems, ODE, SimilaritySpec(embedder))
     indexed = time.perf_counter() - start
     table = neighbours(problems, index, EXAM)
     seconds = time.perf_counter() - start
@@ -77,22 +79,17 @@ def run(folder: str, count: int, embedder: str) -> dict[str, Any]:
     """One measurement on the training problems of a corpus, enlarged to ``count``, in the calling
     process.
     """
-    train = [p for p in load_corpus(folder) if p.split == "train"]
+    train = [p for p in load_corpus(folder, OdeProblem) if p.split == "train"]
     return measure(train[:count] if count <= len(train) else enlarge(train, count), embedder)
 
 
 def built_in(work: str) -> str:
     """The built-in corpus, written to a folder."""
-    from typer.testing import CliRunner  # noqa: PLC0415 - only without --corpus
+    from lbt_core.subjects.ode.university.build import build  # noqa: PLC0415 - without --corpus
 
-    from flows.cli.corpus import corpus_app  # noqa: PLC0415
-    from flows.cli.corpus_build import register  # noqa: PLC0415
-
-    if not any(command.name == "build" for command in corpus_app.registered_commands):
-        register(corpus_app)
-    folder = str(Path(work) / "built-in")
-    CliRunner().invoke(corpus_app, ["build", "--to", folder], catch_exceptions=False)
-    return folder
+    folder = Path(work) / "built-in"
+    build(folder)
+    return str(folder)
 
 
 def main() -> None:

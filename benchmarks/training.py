@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lbt_core.prompts import BEGIN, END_OF_TURN, card_chat, question_prompt
-from lbt_core.rows import Preference
+from lbt_core.method.prompts import BEGIN, END_OF_TURN, card_chat, question_prompt
+from lbt_core.store.rows import Preference
 from lbt_core.training.data import encode_pairs
 from lbt_core.training.loading import gpu_available, load_model, load_tokenizer
 from lbt_core.training.spec import TrainingSpec, preset

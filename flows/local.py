@@ -15,8 +15,8 @@ from pathlib import Path
 
 import ray
 
-from lbt_core.config import read_environment
-from lbt_core.errors import UserError
+from lbt_core import UserError
+from lbt_core.run.config import read_environment
 
 START_TIMEOUT_S = 90.0
 DRAIN_TIMEOUT_S = 15.0

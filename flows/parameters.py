@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model, model_serializer
 from pydantic.fields import FieldInfo
 
-from lbt_core.config import RunConfig, load_config, profile_names
-from lbt_core.stages import STAGES
+from lbt_core.run.config import RunConfig, load_config, profile_names
+from lbt_core.run.stages import STAGES
 
 # Group of the form: title, and the fields of RunConfig that it shows
 GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {

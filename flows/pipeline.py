@@ -26,13 +26,13 @@ from flows.parameters import (
     Settings,
     StorePath,
 )
-from lbt_core.config import RunConfig, load_config, read_environment
-from lbt_core.errors import DataError, UserError
-from lbt_core.plan import next_round
-from lbt_core.stages import STAGES, Stage
-from lbt_core.store import Files, RunStore, run_lock
-from lbt_core.store.run_store import require_writable
-from lbt_core.summary import run_summary
+from lbt_core import DataError, UserError
+from lbt_core.run.config import RunConfig, load_config, read_environment
+from lbt_core.run.headline import run_summary
+from lbt_core.run.plan import next_round
+from lbt_core.run.record import RunStore, require_writable
+from lbt_core.run.stages import STAGES, Stage
+from lbt_core.store import Files, run_lock
 from tasks.context import RunContext, open_run
 from tasks.dispatch import ActorLost
 from tasks.engines import cluster_device

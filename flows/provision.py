@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from lbt_core.errors import UserError
+from lbt_core import UserError
 
 ROOT = Path(__file__).resolve().parent.parent
 PROCESS_POOL = "lbt"

@@ -9,8 +9,8 @@ from prefect.states import Failed
 
 from flows.parameters import RunName, StorePath
 from flows.pipeline import RUNNER, work_on
-from lbt_core.errors import UserError
-from lbt_core.stages import Stage
+from lbt_core import UserError
+from lbt_core.run.stages import Stage
 
 
 def _work(stage: Stage, store: str, run: str) -> State[Any]:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from lbt_core.errors import UserError
+from lbt_core import UserError
 
 TOKEN = "LBT_SERVICES"
 STATE = "services.json"

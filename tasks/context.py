@@ -6,14 +6,16 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lbt_core.answers import Grade
-from lbt_core.config import ModelConfig, RunConfig
 from lbt_core.generation import EngineStats, Settings
-from lbt_core.plan import Plan, model_path, resolve_identities
-from lbt_core.prompts import Renderer
-from lbt_core.rendering import build_renderer
-from lbt_core.rows import Problem
-from lbt_core.store import Files, RunStore
+from lbt_core.method.extraction import Extraction
+from lbt_core.method.prompts import Renderer
+from lbt_core.method.subject import Grade
+from lbt_core.run.config import ModelConfig, RunConfig
+from lbt_core.run.plan import Plan, model_path, resolve_identities
+from lbt_core.run.record import RunStore
+from lbt_core.run.rendering import build_renderer
+from lbt_core.store import Files
+from lbt_core.store.rows import Problem
 from tasks.engines import EnginePool, cluster_device, end_idle_engines, engine_spec
 from tasks.grading import GradingPool
 from tasks.progress import Progress
@@ -78,6 +80,10 @@ class RunContext:
         """Grades in the order of the items."""
         return self.grading.grade_many(items)
 
+    def extract(self, texts: Sequence[str]) -> list[Extraction]:
+        """The final answer of each text, and the reasoning before it."""
+        return self.grading.extract_many(texts)
+
     def reload_plan(self) -> None:
         """Forget cached rows, after a step that stored others."""
         self.plan = Plan(self.files, self.config, self.plan.identities)
@@ -90,7 +96,7 @@ def open_run(store: RunStore, *, keep_warm: bool) -> Iterator[RunContext]:
     renderer = build_renderer(config.prompt, model_path(config.teacher), config.teacher.revision)
     store.settle_identities(resolve_identities(config))
     plan = Plan(store.files, config, store.identities)
-    with GradingPool(config.grading) as grading:
+    with GradingPool(config.grading, config.subject) as grading:
         context = RunContext(store, plan, renderer, Progress(), grading, keep_warm)
         try:
             yield context

@@ -15,7 +15,6 @@ from typing import Any
 
 import ray
 
-from lbt_core.config import EngineConfig, ModelConfig, read_environment
 from lbt_core.generation import (
     Completion,
     Engine,
@@ -25,7 +24,8 @@ from lbt_core.generation import (
     Request,
     build_engine,
 )
-from lbt_core.plan import model_path
+from lbt_core.run.config import EngineConfig, ModelConfig, read_environment
+from lbt_core.run.plan import model_path
 from tasks.dispatch import Dispatcher
 
 NAMESPACE = "lbt"

@@ -23,10 +23,10 @@ from prefect.artifacts import (
 )
 from prefect.exceptions import PrefectException
 
-from lbt_core.config import read_environment
-from lbt_core.gather import gather
 from lbt_core.generation import EngineStats
-from lbt_core.rows import Preference
+from lbt_core.reporting.gather import gather
+from lbt_core.run.config import read_environment
+from lbt_core.store.rows import Preference
 from tasks.context import RunContext
 from tasks.metrics import Metrics
 from tasks.progress import Progress, Reporter, describe_progress, format_seconds

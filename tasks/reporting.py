@@ -6,12 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lbt_core.gather import arm_name, gather, training_record
-from lbt_core.plan import arm_folder
-from lbt_core.results import compute_scores, scores_digest, stored_rationales
-from lbt_core.rows import Preference
+from lbt_core.reporting.gather import arm_name, gather
+from lbt_core.run.headline import arm_marks
+from lbt_core.run.plan import arm_folder
+from lbt_core.run.results import compute_scores, scores_digest, stored_rationales, training_record
 from lbt_core.store.fingerprint import fingerprint
-from lbt_core.summary import arm_marks
+from lbt_core.store.rows import Preference
 from tasks.context import RunContext
 
 PAGE = "report/index.html"

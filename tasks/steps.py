@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from lbt_core.config import ModelConfig
-from lbt_core.exams import examine, set_exams
 from lbt_core.generation import Completion, Request
-from lbt_core.plan import arm_folder, student_labels
-from lbt_core.prepare import design_exams, prepare
-from lbt_core.rows import Problem, Rationale
-from lbt_core.sampling import sample
-from lbt_core.stages import Stage
+from lbt_core.method.exams import examine, set_exams
+from lbt_core.method.sampling import sample
+from lbt_core.run.config import ModelConfig
+from lbt_core.run.plan import arm_folder, student_labels
+from lbt_core.run.preparation import design_exams, prepare
+from lbt_core.run.stages import Stage
 from lbt_core.store import Shard, inspect_shard, read_shard
+from lbt_core.store.rows import Problem, Rationale
 from tasks.context import RunContext, exam_settings, greedy, sampling_settings
 from tasks.loop import Failure, Job, describe_failures, run_jobs
 from tasks.shards import ShardSummary, commit
@@ -178,6 +178,7 @@ def _exam_job(context: RunContext, index: int, student: int, shard: Shard[Any]) 
             seed=config.seed,
             generate=_generator(context, model, usage),
             grade=context.grade,
+            extract=context.extract,
         )
         return made, usage.summary() | _counts(made)
 

@@ -19,8 +19,8 @@ import ray.train
 from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from lbt_core.errors import DataError, UserError
-from lbt_core.rows import Preference, from_table, to_table
+from lbt_core import DataError, UserError
+from lbt_core.store.rows import Preference, from_table, to_table
 from lbt_core.training.dpo import TrainingResult, train_dpo
 from lbt_core.training.history import TrainingDiverged, describe, read_history
 from lbt_core.training.spec import TrainingSpec

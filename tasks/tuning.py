@@ -9,18 +9,18 @@ from typing import Any
 
 import ray
 
-from lbt_core.config import ModelConfig
-from lbt_core.errors import DataError
-from lbt_core.plan import arm_folder, model_path
-from lbt_core.results import (
+from lbt_core import DataError
+from lbt_core.run.config import ModelConfig
+from lbt_core.run.plan import arm_folder, model_path
+from lbt_core.run.results import (
     compute_pairs,
     compute_scores,
     pairs_by_arm,
     scores_digest,
     stored_rationales,
 )
-from lbt_core.rows import Preference, Score
 from lbt_core.store import Files, read_shard
+from lbt_core.store.rows import Preference, Score
 from tasks.context import RunContext
 from tasks.shards import ShardSummary, commit
 

@@ -20,10 +20,10 @@ NOT_SHARDS = ("training", "model", "superseded")
 
 # A few shards in every stage; the embedded model answers in well under a hundred tokens.
 SMALL = {
-    "corpus.tiny.train": 12,
-    "corpus.tiny.exam": 30,
-    "corpus.tiny.validation": 8,
-    "corpus.tiny.test": 12,
+    "corpus.generated.train": 12,
+    "corpus.generated.exam": 30,
+    "corpus.generated.validation": 8,
+    "corpus.generated.test": 12,
     "sampling.num_rationales": 8,
     "sampling.max_new_tokens": 160,
     "exam.problems": 2,

@@ -5,7 +5,9 @@ from importlib import import_module
 
 import typer
 
-from lbt_core.errors import UserError
+from flows.cli.corpus import corpus_app
+from lbt_core import UserError
+from lbt_core.subjects.registry import BUILT_IN, load_subject
 
 COMMANDS = (
     "run",
@@ -19,7 +21,6 @@ COMMANDS = (
     "evaluate",
     "corpus",
     "profiles",
-    "pretrain",
 )
 
 # typer brings a click of its own and exports only some of its exceptions
@@ -36,6 +37,8 @@ app = typer.Typer(
 )
 for _name in COMMANDS:
     import_module(f"flows.cli.{_name}").register(app)
+for _name in BUILT_IN:
+    load_subject(_name).add_commands(app, corpus_app)
 
 
 def main() -> None:

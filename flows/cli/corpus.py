@@ -12,13 +12,16 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from lbt_core.errors import UserError
-from lbt_core.problems import load_corpus, load_summary
-from lbt_core.problems.importing.fields import parse_map
-from lbt_core.problems.importing.options import Counts, ImportOptions
-from lbt_core.problems.importing.pipeline import import_corpus
-from lbt_core.problems.splits import SplitSpec, order_key
-from lbt_core.rows import Problem
+from flows.cli.options import SubjectOption
+from lbt_core import UserError
+from lbt_core.corpora import load_corpus, load_summary
+from lbt_core.corpora.importing.fields import parse_map
+from lbt_core.corpora.importing.options import Counts, ImportOptions
+from lbt_core.corpora.importing.pipeline import import_corpus
+from lbt_core.corpora.splits import SplitSpec, order_key
+from lbt_core.method.subject import Subject
+from lbt_core.store.rows import Problem
+from lbt_core.subjects import load_subject
 
 corpus_app = typer.Typer(
     help="Corpora: build the built-in one, import your own, look at one.", no_args_is_help=True
@@ -30,9 +33,6 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object as the l
 
 def register(app: typer.Typer) -> None:
     """Add ``lbt corpus`` with all of its commands."""
-    from flows.cli import corpus_build  # noqa: PLC0415 - it adds its command to the app defined above
-
-    corpus_build.register(corpus_app)
     app.add_typer(corpus_app, name="corpus")
 
 
@@ -54,7 +54,7 @@ def import_command(
         str | None, typer.Option(help="Encoding of a text file, e.g. cp1252.")
     ] = None,
     prove: Annotated[
-        bool, typer.Option(help="Read equations and prove reference answers by substitution.")
+        bool, typer.Option(help="Let the subject prove the reference answers where it can.")
     ] = True,
     workers: Annotated[
         int, typer.Option(help="Processes for proving; 0 is all cores, 1 is this process.")
@@ -62,11 +62,13 @@ def import_command(
     replace: Annotated[
         bool, typer.Option(help="Replace an imported corpus in that folder.")
     ] = False,
+    subject: SubjectOption = "ode",
     as_json: JsonFlag = False,
 ) -> None:
     """Flatten a raw corpus to self-contained questions; every item is imported, merged or set aside
     with a reason.
     """
+    field = load_subject(subject)
     options = ImportOptions(
         fields=parse_map(mapping or []),
         split=SplitSpec(seed, test),
@@ -91,7 +93,7 @@ def import_command(
                 f"{counts.duplicates} duplicates",
             )
 
-        summary = import_corpus(source, to, options, report)
+        summary = import_corpus(source, to, options, field, report)
     _print_import(summary, to)
     if as_json:
         keys = ("items", "imported", "duplicates", "set_aside", "reasons")
@@ -111,7 +113,7 @@ def _print_import(summary: dict[str, Any], to: Path) -> None:
         table.add_row(f"  {reason}", str(count), style="dim")
     console.print(table)
     proven = summary["proof"].get("proven", 0)
-    console.print(f"{proven} reference answers proven by substitution.", highlight=False)
+    console.print(f"{proven} reference answers proven.", highlight=False)
     if summary["licence"]:
         console.print(f"Licence carried over: {'; '.join(summary['licence'])}", highlight=False)
 
@@ -121,14 +123,16 @@ def show_command(
     folder: Annotated[Path, typer.Argument(help="An imported corpus.")],
     samples: Annotated[int, typer.Option(help="Problems to show.", min=0)] = 3,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    subject: SubjectOption = "ode",
     as_json: JsonFlag = False,
 ) -> None:
     """Topics, kinds, lengths and a sample of an imported corpus."""
-    problems = load_corpus(folder)
+    field = load_subject(subject)
+    problems = load_corpus(folder, field.problem_type)
     if not problems:
         raise UserError(f"{folder} holds no problems: import a corpus into it")
     shown = sorted(problems, key=lambda p: order_key(seed, p.id))[:samples]
-    facts = describe(problems)
+    facts = describe(problems, field)
     licence = load_summary(folder).get("licence", [])
     _print_facts(folder, facts, licence)
     for problem in shown:
@@ -138,9 +142,9 @@ def show_command(
         print(json.dumps({**facts, "licence": licence, "sample": sample}))
 
 
-def describe(problems: Sequence[Problem]) -> dict[str, Any]:
-    """Counts by split, topic, kind and family, how many have equations, and the lengths in
-    characters.
+def describe(problems: Sequence[Problem], subject: Subject) -> dict[str, Any]:
+    """Counts by split, topic, kind and family, how many have each of the subject's own facts, and
+    the lengths in characters.
     """
     return {
         "problems": len(problems),
@@ -148,7 +152,7 @@ def describe(problems: Sequence[Problem]) -> dict[str, Any]:
         "topics": dict(Counter(p.topic for p in problems).most_common()),
         "kinds": dict(Counter(p.kind for p in problems).most_common()),
         "families": len({p.family for p in problems if p.family}),
-        "with_equation": sum(p.ode is not None for p in problems),
+        "facts": dict(Counter(label for p in problems for label in subject.facts(p))),
         "with_solution": sum(p.solution is not None for p in problems),
         "lengths": {
             "question": _lengths([len(p.question) for p in problems]),
@@ -176,7 +180,8 @@ def _print_facts(folder: Path, facts: dict[str, Any], licence: list[str]) -> Non
     console.print(
         f"[bold]{folder}[/]: {facts['problems']} problems ({splits}), "
         f"{len(facts['topics'])} topics, "
-        f"{facts['families']} families, {facts['with_equation']} with an equation",
+        f"{facts['families']} families"
+        + "".join(f", {count} with {label}" for label, count in facts["facts"].items()),
         highlight=False,
     )
     if licence:

@@ -12,16 +12,18 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from flows.cli.options import SubjectOption
 from flows.cli.solve import resolve_model
-from lbt_core.config import PromptConfig
-from lbt_core.errors import UserError
+from lbt_core import UserError
+from lbt_core.run.config import PromptConfig
+from lbt_core.subjects import load_subject
 
 if TYPE_CHECKING:
-    from lbt_core.assessment import Assessment
     from lbt_core.generation import Engine, Settings
-    from lbt_core.prompts import Renderer
-    from lbt_core.rows import Problem, Rationale
-    from lbt_core.sampling import GradeMany
+    from lbt_core.measurement.assessment import Assessment
+    from lbt_core.method.prompts import Renderer
+    from lbt_core.method.sampling import GradeMany
+    from lbt_core.store.rows import Problem, Rationale
 
 CHUNK = 1024
 
@@ -62,6 +64,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Write the answers there, a Parquet file.")
     ] = None,
+    subject: SubjectOption = "ode",
     json_: Annotated[bool, typer.Option("--json", help="Print one line of JSON last.")] = False,
 ) -> None:
     """Measure a model: greedy Pass@1 in all and by topic, and pass@k and maj@k from samples."""
@@ -70,25 +73,26 @@ def evaluate(
     if chat not in ("card", "template"):
         raise UserError(f"--chat {chat}: choose card or template")
     ks = _ks(k, samples)
+    field = load_subject(subject)
     path = resolve_model(model)
-    from lbt_core.answers import GradePool  # noqa: PLC0415 - heavy
-    from lbt_core.assessment import assess  # noqa: PLC0415 - heavy
+    from lbt_core.corpora.reading import read_problems  # noqa: PLC0415 - heavy
     from lbt_core.generation import Settings  # noqa: PLC0415 - heavy
-    from lbt_core.problems.reading import read_problems  # noqa: PLC0415 - heavy
-    from lbt_core.rendering import build_renderer  # noqa: PLC0415 - heavy
+    from lbt_core.measurement.assessment import assess  # noqa: PLC0415 - heavy
+    from lbt_core.run.rendering import build_renderer  # noqa: PLC0415 - heavy
+    from lbt_core.subjects import GradePool  # noqa: PLC0415 - heavy
 
-    rows = read_problems(problems, split)[:limit]
+    rows = read_problems(problems, field, split)[:limit]
     console = Console(stderr=True)
     prompt = PromptConfig.model_validate({"chat": chat})
     with console.status(f"Loading {path} …"):
         renderer, loaded = build_renderer(prompt, path, None), _load(path, engine, seed)
-    with GradePool() as pool, Progress(console=console) as bar:
+    with GradePool(subject=subject) as pool, Progress(console=console) as bar:
         greedy = Settings(0.0, 0, 1.0, max_new_tokens)
         drawn = Settings(temperature, top_k, 1.0, max_new_tokens)
         ask = _Asking(loaded, renderer, pool.grade_many, seed, bar)
         answers = ask.all(rows, 1, greedy, "greedy")
         sampled = ask.all(rows, samples, drawn, f"{samples} samples each") if samples else []
-        found = assess(rows, answers, sampled, ks, pool.grade_many)
+        found = assess(rows, answers, sampled, ks, field, pool.grade_many)
     loaded.close()
     if out is not None:
         _write(out, answers, sampled)
@@ -111,7 +115,7 @@ class _Asking:
         self, problems: "Sequence[Problem]", samples: int, settings: "Settings", what: str
     ) -> "list[Rationale]":
         """Graded answers to every problem, some problems at a time."""
-        from lbt_core.sampling import sample  # noqa: PLC0415 - heavy
+        from lbt_core.method.sampling import sample  # noqa: PLC0415 - heavy
 
         task = self._bar.add_task(what, total=len(problems))
         rows: list[Rationale] = []
@@ -132,7 +136,7 @@ class _Asking:
 
 
 def _ks(text: str, samples: int) -> list[int]:
-    from lbt_core.assessment import default_ks  # noqa: PLC0415 - heavy
+    from lbt_core.measurement.assessment import default_ks  # noqa: PLC0415 - heavy
 
     if not text:
         return default_ks(samples)
@@ -193,7 +197,7 @@ def _write(out: Path, *tables: "Sequence[Rationale]") -> None:
 
     import pyarrow.parquet as pq  # noqa: PLC0415 - heavy
 
-    from lbt_core.rows import Rationale, to_table  # noqa: PLC0415 - heavy
+    from lbt_core.store.rows import Rationale, to_table  # noqa: PLC0415 - heavy
 
     greedy, sampled = tables
     rows = [*greedy, *(replace(row, sample=row.sample + 1) for row in sampled)]

@@ -11,9 +11,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lbt_core.answers import Grade, GradePool
-from lbt_core.answers.labelled import Pair, read_pairs, summarise
-from lbt_core.errors import UserError
+from flows.cli.options import SubjectOption
+from lbt_core import UserError
+from lbt_core.method.subject import Grade
+from lbt_core.subjects import GradePool, load_subject
+from lbt_core.subjects.labelled import Pair, read_pairs, summarise
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def grade_command(
     file: Path = typer.Argument(
         ...,
-        help="JSON lines: id, question, reference, candidate; maybe ode, ics, func, kind, label.",
+        help="JSON lines: id, question, reference, candidate; maybe label, the subject's fields.",
     ),
     out: Path | None = typer.Option(
         None, "--out", help="Write the verdicts there instead of to stdout."
@@ -39,16 +41,21 @@ def grade_command(
     cache: bool = typer.Option(
         True, "--cache/--no-cache", help="Grade equal answers to a problem once."
     ),
+    subject: SubjectOption = "ode",
     as_json: bool = typer.Option(
         False, "--json", help="End stdout with one JSON object: the summary."
     ),
 ) -> None:
     """Grade answers: one verdict a line, and confusion counts by category if labelled."""
-    pairs = read_pairs(file)
+    pairs = read_pairs(file, load_subject(subject))
     if not pairs:
         raise UserError(f"{file} holds no answers.")
     with GradePool(
-        workers or None, time_limit, memory_mb, cache_size=20_000 if cache else 0
+        workers or None,
+        time_limit,
+        memory_mb,
+        cache_size=20_000 if cache else 0,
+        subject=subject,
     ) as pool:
         pool.warm_up()
         start = time.perf_counter()

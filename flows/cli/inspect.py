@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from lbt_core.errors import UserError
-from lbt_core.status import StageStatus, open_plan, run_status, verify_run
-from lbt_core.store import RunStore
+from lbt_core import UserError
+from lbt_core.run.record import RunStore
+from lbt_core.run.status import StageStatus, open_plan, run_status, verify_run
 from lbt_core.store.lock import is_alive, read_owner
 
 Run = Annotated[str, typer.Argument(help="Path of the run: <store>/<run>.")]

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.cli.run import Overrides, Profile
-from lbt_core.config import RunConfig, load_config
-from lbt_core.estimate import (
+from lbt_core.embedded import embedded_model_path
+from lbt_core.run.config import RunConfig, load_config
+from lbt_core.run.forecast import (
     BANDWIDTH_SHARE,
     COMPUTE_SHARE,
     StageEstimate,
@@ -19,8 +20,7 @@ from lbt_core.estimate import (
     gpu_named,
     parameters_of,
 )
-from lbt_core.plan import model_path
-from lbt_core.pretraining import embedded_model_path
+from lbt_core.run.plan import model_path
 
 CHARACTERS_PER_TOKEN = 3.5
 
@@ -48,8 +48,8 @@ def plan(
     config = load_config(profile, overrides or ())
     device = gpu_named(gpu)
     length = answer_tokens or round(0.4 * config.sampling.max_new_tokens)
-    from lbt_core.prepare import prepare  # noqa: PLC0415 - heavy
-    from lbt_core.rendering import build_renderer  # noqa: PLC0415 - heavy
+    from lbt_core.run.preparation import prepare  # noqa: PLC0415 - heavy
+    from lbt_core.run.rendering import build_renderer  # noqa: PLC0415 - heavy
 
     count, tokenizer, size = _tokenizer(config)
     teacher = model_path(config.teacher)

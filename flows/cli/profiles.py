@@ -8,7 +8,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from lbt_core.config import load_config, profile_names
+from lbt_core.run.config import load_config, profile_names
 
 
 def register(app: typer.Typer) -> None:

@@ -8,10 +8,11 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from lbt_core.errors import UserError
-from lbt_core.regrading import regrade as regrade_run
-from lbt_core.status import open_plan
-from lbt_core.store import RunStore, run_lock
+from lbt_core import UserError
+from lbt_core.run.record import RunStore
+from lbt_core.run.regrading import regrade as regrade_run
+from lbt_core.run.status import open_plan
+from lbt_core.store import run_lock
 
 
 def register(app: typer.Typer) -> None:
@@ -31,14 +32,18 @@ def regrade(
     json_: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Grade a run's undecided answers again, with more time; nothing is sampled again."""
-    from lbt_core.answers import GradePool  # noqa: PLC0415 - heavy
+    from lbt_core.subjects import GradePool  # noqa: PLC0415 - heavy
 
     store = RunStore.open(run)
     if not store.identities:
         raise UserError(f"{run}: nothing is stored yet")
     graded = 0
     changes: Counter[tuple[str, str]] = Counter()
-    with run_lock(store.files, "lbt regrade"), GradePool(workers, time_limit) as pool:
+    subject = store.config.subject
+    with (
+        run_lock(store.files, "lbt regrade"),
+        GradePool(workers, time_limit, subject=subject) as pool,
+    ):
         steps = regrade_run(open_plan(store), pool.grade_many, everything=everything)
         for step in track(steps, "Grading", console=Console(stderr=True), transient=True):
             graded += step.graded

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lbt_core.errors import UserError
+from lbt_core import UserError
 
 DEFAULT = "report/index.html"
 
@@ -27,17 +27,18 @@ def report(
     ] = False,
 ) -> None:
     """Write the report of a finished run: one HTML file that needs nothing else."""
-    from lbt_core.gather import gather  # noqa: PLC0415 - heavy
-    from lbt_core.plan import Plan  # noqa: PLC0415 - heavy
+    from lbt_core.reporting.gather import gather  # noqa: PLC0415 - heavy
     from lbt_core.reporting.report import write_report  # noqa: PLC0415 - heavy
     from lbt_core.reporting.wording import headline  # noqa: PLC0415 - heavy
-    from lbt_core.results import (  # noqa: PLC0415 - heavy
+    from lbt_core.run.plan import Plan  # noqa: PLC0415 - heavy
+    from lbt_core.run.record import RunStore  # noqa: PLC0415 - heavy
+    from lbt_core.run.results import (  # noqa: PLC0415 - heavy
         compute_scores,
         pairs_by_arm,
         scores_digest,
         stored_rationales,
     )
-    from lbt_core.store import RunStore, read_shard  # noqa: PLC0415 - heavy
+    from lbt_core.store import read_shard  # noqa: PLC0415 - heavy
 
     store = RunStore.open(run)
     if out is None and not store.files.is_local:

@@ -8,14 +8,14 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.console import Console
 
-from lbt_core.config import RunConfig, load_config
-from lbt_core.errors import UserError
-from lbt_core.plan import BUILT_IN, model_path
-from lbt_core.problems import load_summary
-from lbt_core.stages import Stage
-from lbt_core.store import Files, RunStore
+from lbt_core import UserError
+from lbt_core.run.config import RunConfig, load_config
+from lbt_core.run.plan import model_path
+from lbt_core.run.preparation import check_corpus
+from lbt_core.run.record import RunStore, require_writable
+from lbt_core.run.stages import Stage
+from lbt_core.store import Files
 from lbt_core.store.lock import RunLocked, is_alive, read_owner
-from lbt_core.store.run_store import require_writable
 
 Store = Annotated[str, typer.Option(help="Folder or URI that holds the runs.")]
 Profile = Annotated[str, typer.Option(help="Profile (see `lbt profiles`) or a YAML file.")]
@@ -58,8 +58,7 @@ def run(
 
 def preflight(uri: str, config: RunConfig, discard_from: Stage | None = None) -> None:
     """Refuse what can be known to be wrong before anything starts. Raises UserError."""
-    if config.corpus.source not in BUILT_IN:
-        load_summary(config.corpus.source)
+    check_corpus(config)
     for model in (config.teacher, *config.student_models()):
         path = model_path(model)
         folder = Path(path).expanduser()

@@ -31,7 +31,7 @@ from flows.supervision import (
     wait_until,
     write_state,
 )
-from lbt_core.errors import UserError
+from lbt_core import UserError
 
 DEFAULT_HOME = Path("~/.lbt")
 HEARTBEAT_S = 30

@@ -8,15 +8,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from lbt_core.config import ModelConfig, PromptConfig
-from lbt_core.errors import UserError
-from lbt_core.plan import model_path
-
-WORDS = {
-    "verified": "[green]verified by substitution[/green]",
-    "refuted": "[red]wrong: it does not satisfy the equation and its conditions[/red]",
-    "not checked": "[yellow]not verified: no equation could be read or decided[/yellow]",
-}
+from flows.cli.options import SubjectOption
+from lbt_core import UserError
+from lbt_core.method.subject import Subject
+from lbt_core.run.config import ModelConfig, PromptConfig
+from lbt_core.run.plan import model_path
+from lbt_core.subjects import load_subject
 
 
 def register(app: typer.Typer) -> None:
@@ -34,21 +31,23 @@ def solve(
     ] = "embedded",
     chat: Annotated[str, typer.Option(help="Chat format: card or template.")] = "card",
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, tokens.")] = 400,
+    subject: SubjectOption = "ode",
     json_: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Print a model's reasoning and final answer, and check the answer by substitution."""
+    """Print a model's reasoning and final answer, and check the answer where the subject can."""
+    field = load_subject(subject)
     if not question.strip():
         raise UserError('the question is empty; try "Solve y\' + 2y = 0, y(0) = 3."')
     if chat not in ("card", "template"):
         raise UserError(f"--chat {chat}: choose card or template")
     path = resolve_model(model)
-    from lbt_core.answers import GradePool  # noqa: PLC0415 - heavy
     from lbt_core.generation import EngineSpec, build_engine  # noqa: PLC0415 - heavy
-    from lbt_core.rendering import build_renderer  # noqa: PLC0415 - heavy
-    from lbt_core.solving import solve as solve_one  # noqa: PLC0415 - heavy
+    from lbt_core.method.solving import solve as solve_one  # noqa: PLC0415 - heavy
+    from lbt_core.run.rendering import build_renderer  # noqa: PLC0415 - heavy
+    from lbt_core.subjects import GradePool  # noqa: PLC0415 - heavy
 
     console = Console(stderr=True)
-    with console.status(f"Loading {path} …"), GradePool(workers=1) as pool:
+    with console.status(f"Loading {path} …"), GradePool(workers=1, subject=subject) as pool:
         engine = build_engine(
             EngineSpec(
                 kind="transformers",
@@ -69,7 +68,9 @@ def solve(
         )
         prompt = PromptConfig.model_validate({"chat": chat})
         renderer = build_renderer(prompt, path, None)
-        found = solve_one(question, engine, renderer, max_new_tokens, pool.grade_many)
+        found = solve_one(
+            question, engine, renderer, max_new_tokens, field, pool.grade_many, pool.extract_many
+        )
     if json_:
         print(json.dumps(asdict(found)))
         return
@@ -77,7 +78,15 @@ def solve(
     out.print(found.reasoning or "(no reasoning)", markup=False)
     out.print()
     out.print(f"Final answer: {found.answer or '(none found)'}", markup=False)
-    out.print(WORDS[found.check])
+    out.print(_check_words(found.check, field))
+
+
+def _check_words(check: str, subject: Subject) -> str:
+    if check == "verified":
+        return f"[green]{subject.claim}[/green]"
+    if check == "refuted":
+        return f"[red]wrong: {subject.refutation}[/red]"
+    return "[yellow]not verified: nothing in the question could be checked or decided[/yellow]"
 
 
 def resolve_model(model: str) -> str:

@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from lbt_core.status import StageStatus
+from lbt_core.run.status import StageStatus
 from tasks.progress import format_seconds
 
 Reading = tuple[str, Sequence[StageStatus]]

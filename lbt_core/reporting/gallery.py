@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from lbt_core.diagnostics import score_diagnostics
+from lbt_core.measurement.diagnostics import score_diagnostics
 from lbt_core.reporting import plots
 from lbt_core.reporting.drawing import png
 from lbt_core.reporting.inputs import BASE, ReportInputs, arm_label, ordered_arms

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lbt_core.rows import ExamAnswer, Preference, Problem, Rationale, Score
+from lbt_core.store.rows import ExamAnswer, Preference, Problem, Rationale, Score
 
 BASE = "base"
 TUNED = "tuned"

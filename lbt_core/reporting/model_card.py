@@ -10,9 +10,8 @@ from typing import Any, Literal
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from lbt_core import __version__
-from lbt_core.diagnostics import score_diagnostics
-from lbt_core.errors import UserError
+from lbt_core import UserError, __version__
+from lbt_core.measurement.diagnostics import score_diagnostics
 from lbt_core.reporting import summary, wording
 from lbt_core.reporting.inputs import BASE, ReportInputs, arm_label, pair_rule
 from lbt_core.reporting.report import environment, write_text

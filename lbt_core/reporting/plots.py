@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lbt_core.evaluation import Proportion
+from lbt_core.measurement.estimators import Proportion
 from lbt_core.reporting.drawing import (
     BLUE,
     GREY,
@@ -27,7 +27,7 @@ from lbt_core.reporting.drawing import (
 from lbt_core.reporting.inputs import StageTiming
 from lbt_core.reporting.summary import ArmResult, split_sizes
 from lbt_core.reporting.wording import visible
-from lbt_core.rows import Preference, Problem, Score
+from lbt_core.store.rows import Preference, Problem, Score
 
 MAX_GROUPS = 24
 VERDICT_COLOURS = {

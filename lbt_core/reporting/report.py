@@ -17,13 +17,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from lbt_core import __version__
-from lbt_core.diagnostics import score_diagnostics
-from lbt_core.evaluation import Proportion, accuracy
+from lbt_core.measurement.diagnostics import score_diagnostics
+from lbt_core.measurement.estimators import Proportion, accuracy
 from lbt_core.reporting import summary, wording
 from lbt_core.reporting.drawing import svg
 from lbt_core.reporting.gallery import gallery
 from lbt_core.reporting.inputs import CONTROL, ReportInputs, arm_label
-from lbt_core.rows import Score
+from lbt_core.store.rows import Score
 
 MAX_TEXT = 4000
 

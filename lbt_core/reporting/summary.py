@@ -7,8 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from lbt_core.diagnostics import ScoreDiagnostics
-from lbt_core.evaluation import Proportion, accuracy, mcnemar, paired_difference, proportion
+from lbt_core.measurement.diagnostics import ScoreDiagnostics
+from lbt_core.measurement.estimators import (
+    Proportion,
+    accuracy,
+    mcnemar,
+    paired_difference,
+    proportion,
+)
 from lbt_core.reporting.inputs import (
     BASE,
     CONTROL,
@@ -18,7 +24,7 @@ from lbt_core.reporting.inputs import (
     ordered_arms,
     pair_rule,
 )
-from lbt_core.rows import VERDICTS, Preference, Problem, Rationale, Score
+from lbt_core.store.rows import VERDICTS, Preference, Problem, Rationale, Score
 
 SIGNIFICANT = 0.05
 NO_TOPIC = "(no topic)"

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from lbt_core.evaluation import Proportion
+from lbt_core.measurement.estimators import Proportion
 from lbt_core.reporting.inputs import BASE, CONTROL, TUNED, ReportInputs, arm_label
 from lbt_core.reporting.summary import (
     SIGNIFICANT,

@@ -2,7 +2,6 @@
 
 from lbt_core.store.files import Files, StoreUnavailable
 from lbt_core.store.lock import RunLocked, run_lock
-from lbt_core.store.run_store import RunStore
 from lbt_core.store.shards import (
     Inspection,
     Shard,
@@ -16,7 +15,6 @@ __all__ = [
     "Files",
     "Inspection",
     "RunLocked",
-    "RunStore",
     "Shard",
     "StoreUnavailable",
     "inspect_shard",

@@ -14,7 +14,7 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from lbt_core.errors import UserError
+from lbt_core import UserError
 
 
 class StoreUnavailable(OSError):

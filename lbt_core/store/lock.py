@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 
 import psutil
 
-from lbt_core.errors import UserError
+from lbt_core import UserError
 from lbt_core.store.files import Files, StoreUnavailable
 
 LOCK = "lock.json"

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lbt_core import __version__
-from lbt_core.rows import from_table, schema_of, to_table
 from lbt_core.store.files import Files
 from lbt_core.store.fingerprint import keys_digest
+from lbt_core.store.rows import from_table, schema_of, to_table
 
 Row = TypeVar("Row")
 Key = tuple[Any, ...]

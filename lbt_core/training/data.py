@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lbt_core.errors import DataError
-from lbt_core.prompts import END_OF_TURN
-from lbt_core.rows import Preference
+from lbt_core import DataError
+from lbt_core.method.prompts import END_OF_TURN
+from lbt_core.store.rows import Preference
 
 
 @dataclass(frozen=True, slots=True)

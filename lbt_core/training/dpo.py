@@ -15,8 +15,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from lbt_core.errors import UserError
-from lbt_core.rows import Preference
+from lbt_core import UserError
+from lbt_core.store.rows import Preference
 from lbt_core.training import checkpoints
 from lbt_core.training.data import EncodedPairs, LeftOut, describe_left_out, encode_pairs
 from lbt_core.training.history import (

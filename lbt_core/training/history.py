@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lbt_core.errors import DataError
+from lbt_core import DataError
 
 HISTORY_FILE = "history.jsonl"
 

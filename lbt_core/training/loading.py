@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lbt_core.errors import UserError
+from lbt_core import UserError
 from lbt_core.training.spec import TrainingSpec
 
 

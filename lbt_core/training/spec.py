@@ -5,8 +5,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lbt_core.errors import UserError
-from lbt_core.section import Section
+from lbt_core import UserError
+from lbt_core.method.section import Section
 
 
 class GuardSpec(Section):

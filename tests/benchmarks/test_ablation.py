@@ -21,9 +21,9 @@ from ablation_tables import (
 )
 from ablation_work import Job
 
-from lbt_core.diagnostics import ScoreDiagnostics
-from lbt_core.pretraining import embedded_model_path
-from lbt_core.rows import Problem, Rationale, Score, text_key, to_table
+from lbt_core.embedded import embedded_model_path
+from lbt_core.measurement.diagnostics import ScoreDiagnostics
+from lbt_core.store.rows import Problem, Rationale, Score, text_key, to_table
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "ablation.py"
 CELL = Cell("base", 1, 0.8, 0.33, "transformers")

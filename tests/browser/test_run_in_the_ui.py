@@ -10,8 +10,8 @@ from live_services import (
     wait_for,
 )
 
-from lbt_core.status import open_plan, run_status, verify_run
-from lbt_core.store import RunStore
+from lbt_core.run.record import RunStore
+from lbt_core.run.status import open_plan, run_status, verify_run
 
 # Enough shards that a run is in the middle of them when its engines are killed
 FORM = {
@@ -23,7 +23,12 @@ FORM = {
     "Engines": "1",
 }
 OVERRIDES = (
-    *("controls=[]", "corpus.tiny.exam=20", "training.max_steps=2", "training.guards.prompts=0"),
+    *(
+        "controls=[]",
+        "corpus.generated.exam=20",
+        "training.max_steps=2",
+        "training.guards.prompts=0",
+    ),
 )
 STATE = ".state-badge"
 

@@ -9,8 +9,8 @@ from signal import SIGKILL
 import pytest
 from lbt_process import Lbt, digests, settings
 
-from lbt_core.status import open_plan, verify_run
-from lbt_core.store import RunStore
+from lbt_core.run.record import RunStore
+from lbt_core.run.status import open_plan, verify_run
 
 pytestmark = pytest.mark.slow
 

@@ -16,13 +16,13 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "integration"))
 from live_services import ENDED, Live, digests, live, wait_for
 
 from flows.supervision import belonging
-from lbt_core.status import open_plan, run_status, verify_run
-from lbt_core.store import RunStore
+from lbt_core.run.record import RunStore
+from lbt_core.run.status import open_plan, run_status, verify_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.live, pytest.mark.timeout(900)]
 CRASHED_WITHIN_S = 120.0
 OVERRIDES = [
-    *("controls=[]", "corpus.train_limit=30", "corpus.test_limit=16", "corpus.tiny.exam=20"),
+    *("controls=[]", "corpus.train_limit=30", "corpus.test_limit=16", "corpus.generated.exam=20"),
     *("sampling.num_rationales=8", "exam.problems=2", "shards.problems=2", "engines.count=1"),
     *("training.max_steps=2", "training.guards.prompts=0"),
 ]

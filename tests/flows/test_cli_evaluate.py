@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from flows.cli import evaluate as command
-from lbt_core.errors import UserError
+from lbt_core import UserError
 
 
 @pytest.fixture

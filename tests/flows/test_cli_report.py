@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from flows.cli.report import report
-from lbt_core.config import RunConfig
-from lbt_core.errors import UserError
-from lbt_core.store import RunStore
+from lbt_core import UserError
+from lbt_core.run.config import RunConfig
+from lbt_core.run.record import RunStore
 
 
 def test_path_without_a_run_is_refused(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ import yaml
 from flows.cli.services import HEARTBEAT_S
 from flows.parameters import GROUPS, Settings
 from flows.provision import KUBERNETES_POOL, PROCESS_POOL, ROOT, kubernetes_template
-from lbt_core.config import load_config, profile_names
-from lbt_core.stages import STAGES
+from lbt_core.run.config import load_config, profile_names
+from lbt_core.run.stages import STAGES
 
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 BY_NAME = {d["name"]: d for d in DEPLOYMENTS}

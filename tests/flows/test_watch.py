@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from flows.cli.watch import Speed, picture, watch
-from lbt_core.status import StageStatus
+from lbt_core.run.status import StageStatus
 
 
 def stage(done: int, planned: int = 10) -> StageStatus:

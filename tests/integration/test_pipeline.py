@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from lbt_process import Lbt, digests, settings
 
-from lbt_core.status import open_plan, run_status, verify_run
-from lbt_core.store import RunStore
+from lbt_core.run.record import RunStore
+from lbt_core.run.status import open_plan, run_status, verify_run
 
 pytestmark = pytest.mark.slow
 

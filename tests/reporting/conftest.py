@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lbt_core.reporting.inputs import Diagnostic, ExamSummary, ReportInputs, StageTiming
-from lbt_core.rows import Preference, Problem, Rationale, Score, text_key
+from lbt_core.store.rows import Preference, Problem, Rationale, Score, text_key
 
 TOPICS = ("separable", "linear first order", "exact", "constant coefficients", "Laplace transforms")
 TRAIN, TEST, SAMPLES = 60, 150, 8

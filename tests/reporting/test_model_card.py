@@ -8,7 +8,7 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from lbt_core.errors import UserError
+from lbt_core import UserError
 from lbt_core.reporting.inputs import ReportInputs
 from lbt_core.reporting.model_card import render_model_card, write_model_card
 

@@ -14,7 +14,7 @@ from scipy.stats import binom
 
 from lbt_core.reporting.inputs import ExamSummary, ReportInputs, summarise_exams
 from lbt_core.reporting.report import render_report, write_report
-from lbt_core.rows import ExamAnswer
+from lbt_core.store.rows import ExamAnswer
 
 SECTIONS = {
     "result", "run", "scores", "pairs", "training", "grading", "corpus", "cost", "limits",

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from lbt_core.errors import UserError
+from lbt_core import UserError
+from lbt_core.run.record import require_writable
 from lbt_core.store import Files, StoreUnavailable
-from lbt_core.store.run_store import require_writable
 
 
 @pytest.fixture(params=["file", "memory"])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lbt_core.rows import Rationale, text_key
 from lbt_core.store import Files, Shard, inspect_shard, read_shard, verify_shard, write_shard
+from lbt_core.store.rows import Rationale, text_key
 from lbt_core.store.shards import WrongRows
 
 ROWS = 40

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from small_training import build_model, make_pair, make_spec
 
-from lbt_core.rows import Preference
+from lbt_core.store.rows import Preference
 from lbt_core.training.data import encode_pairs
 from lbt_core.training.spec import TrainingSpec
 

@@ -3,8 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from lbt_core.prompts import BEGIN, END_OF_TURN, card_chat, final_answer_block, question_prompt
-from lbt_core.rows import Preference
+from lbt_core.method.prompts import (
+    BEGIN,
+    END_OF_TURN,
+    card_chat,
+    final_answer_block,
+    question_prompt,
+)
+from lbt_core.store.rows import Preference
 from lbt_core.training.spec import GuardSpec, TrainingSpec
 
 SPECIAL = (BEGIN, END_OF_TURN, "<|start_header_id|>", "<|end_header_id|>", "<|pad|>")

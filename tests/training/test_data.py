@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from small_training import byte_tokenizer, make_pair
 
-from lbt_core.errors import DataError
-from lbt_core.prompts import BEGIN, END_OF_TURN, card_chat, question_prompt
+from lbt_core import DataError
+from lbt_core.method.prompts import BEGIN, END_OF_TURN, card_chat, question_prompt
 from lbt_core.training.data import describe_left_out, encode_pairs, prompt_ids
 
 

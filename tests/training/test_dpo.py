@@ -11,8 +11,8 @@ from small_training import build_model, make_pair, make_spec
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer
 
-from lbt_core.errors import UserError
-from lbt_core.rows import Preference
+from lbt_core import UserError
+from lbt_core.store.rows import Preference
 from lbt_core.training.dpo import train_dpo
 from lbt_core.training.history import read_history
 from lbt_core.training.spec import TrainingSpec

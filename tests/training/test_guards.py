@@ -8,7 +8,7 @@ import pytest
 from small_training import make_pair, make_spec
 from transformers import AutoModelForCausalLM
 
-from lbt_core.rows import Preference
+from lbt_core.store.rows import Preference
 from lbt_core.training.dpo import train_dpo
 from lbt_core.training.history import TrainingDiverged
 from lbt_core.training.trainer import well_formed

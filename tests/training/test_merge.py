@@ -7,7 +7,7 @@ import torch
 from small_training import make_spec
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from lbt_core.rows import Preference
+from lbt_core.store.rows import Preference
 from lbt_core.training.dpo import train_dpo
 from lbt_core.training.merge import check_merge, merge_adapter
 

@@ -10,8 +10,8 @@ import pytest
 import ray
 from small_training import make_spec
 
-from lbt_core.errors import UserError
-from lbt_core.rows import Preference
+from lbt_core import UserError
+from lbt_core.store.rows import Preference
 from lbt_core.training.dpo import train_dpo
 from lbt_core.training.history import read_history
 from tasks.training import train_on_ray

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from small_training import make_spec
 
-from lbt_core.rows import Preference
+from lbt_core.store.rows import Preference
 from lbt_core.training.checkpoints import latest_whole
 from lbt_core.training.dpo import TrainingResult, train_dpo
 from lbt_core.training.history import read_history

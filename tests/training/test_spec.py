@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from lbt_core.errors import UserError
+from lbt_core import UserError
 from lbt_core.training.spec import PRESETS, TrainingSpec, preset
 
 

@@ -1,0 +1,1 @@
+"""What measured figures are worth: estimators, intervals, tests, diagnostics of scores."""

@@ -1,0 +1,60 @@
+"""The stages in order, and which part of the configuration each one's rows depend on."""
+
+from typing import Any, Literal, TypeAlias, get_args
+
+from lbt_core.run.config import RunConfig
+
+Stage: TypeAlias = Literal["prepare", "sample", "examine", "prefer", "train", "evaluate", "report"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+# Sampled on engines for hours at full size: never thrown away without being asked to
+COSTLY: frozenset[Stage] = frozenset({"sample", "examine"})
+
+_FIELDS: dict[Stage, tuple[str, ...]] = {
+    "prepare": ("seed", "subject", "corpus"),
+    "sample": ("teacher", "prompt", "sampling", "shards.problems"),
+    "examine": ("students", "exam"),
+    "prefer": ("preferences", "controls"),
+    "train": ("training",),
+    "evaluate": ("evaluation", "shards.evaluation_problems"),
+    "report": (),
+}
+
+_NOT_ROWS = {"training": ("workers", "strategy", "checkpoint_steps")}
+
+
+def stage_values(config: RunConfig, stage: Stage) -> dict[str, Any]:
+    """Dotted field names and values that this stage adds to what its rows depend on.
+
+    Left out is what changes only the speed.
+    """
+    values: dict[str, Any] = {}
+    for path in _FIELDS[stage]:
+        node: Any = config.model_dump(mode="json")
+        for part in path.split("."):
+            node = node[part]
+        skipped = _NOT_ROWS.get(path, ())
+        if isinstance(node, dict):
+            values.update(_flat(path, {k: v for k, v in node.items() if k not in skipped}))
+        else:
+            values[path] = node
+    return values
+
+
+def _flat(prefix: str, node: dict[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in node.items():
+        name = f"{prefix}.{key}"
+        out |= _flat(name, value) if isinstance(value, dict) else {name: value}
+    return out
+
+
+def changed_fields(old: RunConfig, new: RunConfig) -> dict[Stage, list[str]]:
+    """Fields that differ, by the first stage whose rows they change; only stages that have any."""
+    changes: dict[Stage, list[str]] = {}
+    for stage in STAGES:
+        before, after = stage_values(old, stage), stage_values(new, stage)
+        names = [n for n in sorted(before | after) if before.get(n) != after.get(n)]
+        if names:
+            changes[stage] = names
+    return changes

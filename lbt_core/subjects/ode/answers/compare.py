@@ -1,0 +1,463 @@
+"""Without an equation: is the answer the same as the reference? Values, functions, families, sets,
+vectors, equations, words.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lbt_core.method.extraction import strip_dollars
+from lbt_core.store.rows import Problem
+from lbt_core.subjects.ode.answers.equations import difference, is_value, summands
+from lbt_core.subjects.ode.answers.expr import (
+    Node,
+    ParseError,
+    components,
+    has,
+    has_op,
+    rebuild,
+    signs,
+    substitute,
+    sym,
+    symbols,
+)
+from lbt_core.subjects.ode.answers.numbers import Names, equal_values, same_equation, same_family
+from lbt_core.subjects.ode.answers.parser import Context
+from lbt_core.subjects.ode.answers.question import token_runs
+from lbt_core.subjects.ode.answers.statements import (
+    HEDGES,
+    Answer,
+    Statement,
+    read_answer,
+    relation_sides,
+    resolve,
+)
+from lbt_core.subjects.ode.answers.units import split_unit
+from lbt_core.subjects.ode.answers.vocabulary import DECISIVE, FILLERS
+
+Outcome = tuple[str, str, str]
+
+_PRIMED = re.compile(
+    r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w+\}?)?)\s*(?:'+|\^\{?\\prime)|\\d+ot\{\s*([A-Za-z])\s*\}"
+)
+_LEIBNIZ = re.compile(
+    r"(?:d|\\partial)\s*(?:\^\{?\d\}?)?\s*([A-Za-z])\s*(?:\([^)]*\))?\s*\}?\s*(?:/|\{)\s*(?:d|\\partial)\s*([A-Za-z])"
+)
+_PARTIAL = re.compile(r"\b([uvwyz])_\{?([xyzt]{1,2})\}?")
+_CONSTANT = re.compile(r"(?:[CcKk](?:_\w+)?|[ABDE])$")
+_NUMERIC_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What comparing needs to know: the names, whether rounding is allowed, and whether intervals
+    are asked for.
+    """
+
+    names: Names
+    numeric: bool
+    interval: bool = False
+
+
+def by_reference(problem: Problem, answer: str) -> Outcome:
+    """The verdict by comparison with the reference answer; raises ParseError where the answer
+    cannot be read.
+    """
+    reference = strip_dollars(problem.answer)
+    if _squeeze(reference) == _squeeze(answer):
+        return "correct", "identical", ""
+    context = context_of(problem.question, reference, answer)
+    try:
+        wanted = resolve_values(read_answer(reference, context))
+    except ParseError:
+        wanted = None
+    if wanted is None or not wanted.statements:
+        return _by_words(reference, answer)
+    names = names_of(problem.question, [s.node for s in wanted.statements], context)
+    interval = re.search(
+        r"interval|converge|domain|for (?:what|which) (?:values|\$)", problem.question, re.I
+    )
+    case = _Case(names, problem.kind == "numeric", interval is not None)
+    quantity = _by_quantity(reference, answer, context, case)
+    if quantity is not None:
+        return quantity
+    if len(re.findall(r"[A-Za-z]{3,}", re.sub(r"\\[A-Za-z]+", "", reference))) > 2 and _tokens(
+        reference
+    ) == _tokens(answer):
+        return "correct", "words", ""
+    given = resolve_values(read_answer(answer, context))
+    if given.hedged:
+        return "incorrect", "hedge", "a condition or several answers"
+    if given.failed:
+        return "unparsable", "parse", given.failed[0]
+    if not given.statements:
+        return "incorrect", "words", "no mathematics in the answer"
+    if given.alternatives and len(wanted.statements) == 1 and not _many(wanted.statements[0].node):
+        return "incorrect", "hedge", "several answers"
+    agrees = same_answer(wanted, given, case)
+    if not agrees and "E" not in case.names.question and not _mentions(wanted, "E"):
+        euler = euler_for_e(given)
+        agrees = euler is not None and same_answer(wanted, euler, case)
+    return _verdict(agrees, "reference")
+
+
+def _mentions(answer: Answer, name: str) -> bool:
+    return any(name in symbols(s.node) for s in answer.statements)
+
+
+def euler_for_e(answer: Answer) -> Answer | None:
+    """The answer with the symbol E read as Euler's number, as sympy prints it; None without E."""
+    if not _mentions(answer, "E"):
+        return None
+    value = {"E": Node("const", (), "e")}
+    return replace(
+        answer,
+        statements=tuple(replace(s, node=substitute(s.node, value)) for s in answer.statements),
+    )
+
+
+def _verdict(same: bool, method: str) -> Outcome:
+    return ("correct", method, "") if same else ("incorrect", method, "differs from the reference")
+
+
+def _squeeze(text: str) -> str:
+    return re.sub(r"[\s$]|\\[,;:!]|\\left(?![a-z])|\\right(?![a-z])", "", text).rstrip(".")
+
+
+def context_of(*texts: str) -> Context:
+    """Names of unknown functions that occur with derivatives, out of question, reference and
+    answer.
+    """
+    unknowns: dict[str, None] = {}
+    variables: dict[str, None] = {}
+    for text in texts:
+        text = text[:4000]
+        for match in _PRIMED.finditer(text):
+            unknowns[re.sub(r"[{}]", "", match.group(1) or match.group(2))] = None
+        for match in _LEIBNIZ.finditer(text):
+            unknowns[match.group(1)] = None
+            variables[match.group(2)] = None
+        for match in _PARTIAL.finditer(text):
+            unknowns[match.group(1)] = None
+    for name in ("f", "g", "F", "X", "Y"):
+        unknowns.pop(name, None)
+    return Context(tuple(unknowns), (), frozenset())
+
+
+def names_of(question: str, nodes: Sequence[Node], context: Context) -> Names:
+    """Which symbols of the reference are variables and which are arbitrary constants (constant-like
+    and not in the question).
+    """
+    every = set().union(*(symbols(n) for n in nodes)) if nodes else set()
+    in_question = {t.val for run in token_runs(question) for t in run if t.kind == "s"}
+    constants = {n for n in every if _CONSTANT.match(n) and n not in in_question}
+    return Names(frozenset(every - constants), frozenset(constants), frozenset(in_question))
+
+
+def resolve_values(answer: Answer) -> Answer:
+    """Definitions substituted only where another statement uses them: ``A = 1, B = 2`` stays two
+    values.
+    """
+    used: set[str] = set()
+    for statement in answer.statements:
+        sides = relation_sides(statement.node)
+        used |= (
+            symbols(statement.node)
+            if sides is None
+            else set().union(*(symbols(s) for s in sides[1:]))
+        )
+    keep = frozenset(n for n in answer.definitions if n not in used)
+    return resolve(answer, keep)
+
+
+def same_answer(wanted: Answer, given: Answer, case: _Case) -> bool:
+    """Whether two answers assert the same."""
+    named = _assignments(wanted.statements)
+    if named is not None and len(named) > 1:
+        return _same_assignments(named, given, case)
+    left, right = _values(wanted.statements), _values(given.statements)
+    if len(left) > 1 or _many(wanted.statements[0].node):
+        return _same_multiset(left, right, case)
+    if len(right) != 1:
+        return False
+    return same(wanted.statements[0].node, given.statements[0].node, case)
+
+
+def _many(node: Node) -> bool:
+    return has(node, lambda n: n.op in ("set", "pm")) or (node.op == "rel" and "in" in node.val)
+
+
+def _assignments(statements: Sequence[Statement]) -> dict[str, Node] | None:
+    """Statements ``name = value`` with different names, None where they are anything else."""
+    out: dict[str, Node] = {}
+    for statement in statements:
+        sides = relation_sides(statement.node)
+        if sides is None:
+            return None
+        names = components(sides[0]) or (sides[0],)
+        values: tuple[Node, ...] = (sides[-1],)
+        if len(names) > 1:
+            values = components(sides[-1]) or ()
+        if len(names) != len(values) or any(n.op != "sym" or n.val in out for n in names):
+            return None
+        out |= {n.val: v for n, v in zip(names, values, strict=True)}
+    return out
+
+
+def _same_assignments(wanted: dict[str, Node], given: Answer, case: _Case) -> bool:
+    found = _assignments(given.statements)
+    if found is None:
+        bare = [s.node for s in given.statements]
+        if len(bare) == 1 and (parts := components(bare[0])):
+            bare = list(parts)
+        if len(bare) != len(wanted) or not all(is_value(n) for n in bare):
+            return False
+        found = dict(zip(wanted, bare, strict=True))
+    return found.keys() == wanted.keys() and all(
+        same_value(wanted[n], found[n], case) for n in wanted
+    )
+
+
+def _values(statements: Sequence[Statement]) -> list[Node]:
+    """Everything that a list, set or choice of values holds, each as often as its multiplicity
+    says.
+    """
+    out: list[Node] = []
+    for statement in statements:
+        node = statement.node
+        sides = relation_sides(node)
+        if sides is not None and sides[0].op == "sym":
+            node = sides[-1]
+        elif node.op == "rel" and node.val == ("in",):
+            node = node.args[1]
+        elif sides is not None:
+            out.append(node)
+            continue
+        parts = node.args if node.op == "set" else (node,)
+        for part in parts:
+            out += [v for v in signs(part) for _ in range(statement.times)]
+    return out
+
+
+def _same_multiset(left: list[Node], right: list[Node], case: _Case) -> bool:
+    if len(left) != len(right) or len(left) > 40:
+        if len(right) == 1 and right[0].op in ("tuple", "vec") and len(right[0].args) == len(left):
+            return _same_multiset(left, list(right[0].args), case)
+        return False
+    exact = _Case(case.names, False)
+    rest = list(right)
+    for value in left:
+        for k, other in enumerate(rest):
+            if same(value, other, exact):
+                del rest[k]
+                break
+        else:
+            return False
+    return True
+
+
+def same(wanted: Node, given: Node, case: _Case) -> bool:
+    """Whether two statements assert the same: equations up to a factor, values as numbers or
+    functions.
+    """
+    wanted, given = _as_interval(wanted), _as_interval(given)
+    left, right = relation_sides(wanted), relation_sides(given)
+    if left is None and wanted.op == "rel":
+        return (
+            given.op == "rel"
+            and wanted.val == given.val
+            and all(same_value(a, b, case) for a, b in zip(wanted.args, given.args, strict=True))
+        )
+    if left is not None and _collection(left[-1]):
+        return same_value(left[-1], given if right is None else right[-1], case)
+    if left is not None and not _solved(left):
+        if right is None:
+            return False
+        return _same_relation(left, right, case)
+    value = wanted if left is None else left[-1]
+    if right is None:
+        return same_value(value, given, case)
+    if _solved(right):
+        if left is not None and left[0] != right[0] and _misnamed(left[0], right[0], case):
+            return False
+        return all(same_value(value, side, case) for side in right[1:])
+    if left is not None and not case.names.constants:
+        return _same_relation(left, right, case)
+    return False
+
+
+def _as_interval(node: Node) -> Node:
+    """``a < x <= b`` and ``x in I`` as the interval that they say."""
+    if node.op != "rel":
+        return node
+    if node.val == ("in",):
+        return node.args[1]
+    flipped = {">": "<", ">=": "<="}
+    sides, ops = node.args, node.val
+    if all(op in flipped for op in ops):
+        sides, ops = sides[::-1], tuple(flipped[op] for op in reversed(ops))
+    if not all(op in ("<", "<=") for op in ops):
+        return node
+    if len(sides) == 3 and sides[1].op == "sym":
+        return Node(
+            "tuple",
+            (sides[0], sides[2]),
+            ("(" if ops[0] == "<" else "[") + (")" if ops[1] == "<" else "]"),
+        )
+    infinite = Node("const", (), "inf")
+    if len(sides) == 2 and sides[0].op == "sym":
+        return Node(
+            "tuple", (Node("neg", (infinite,)), sides[1]), "(" + (")" if ops[0] == "<" else "]")
+        )
+    if len(sides) == 2 and sides[1].op == "sym":
+        return Node("tuple", (sides[0], infinite), ("(" if ops[0] == "<" else "[") + ")")
+    return node
+
+
+def _collection(node: Node) -> bool:
+    """Whether a side is a matrix or vector, whatever name stands before it."""
+    return node.op == "matrix" or components(node) is not None
+
+
+def _misnamed(wanted: Node, given: Node, case: _Case) -> bool:
+    """Whether a left side names something else that the question also knows."""
+    return (
+        wanted.op == "sym"
+        and given.op == "sym"
+        and given.val in case.names.question
+        and given.val not in ("y", "x", "f")
+    )
+
+
+def _solved(sides: Sequence[Node]) -> bool:
+    """``name = …`` with the name on the left only (also a vector of names)."""
+    first = sides[0]
+    if first.op == "vec":
+        return all(a.op == "sym" for a in first.args)
+    if first.op == "fn" and len(first.args) == 1 and first.args[0].op == "sym":
+        return True
+    return (
+        first.op == "sym"
+        and not any(first.val in symbols(s) for s in sides[1:])
+        and not any(has_op(s, "deriv") for s in sides)
+    )
+
+
+def _same_relation(left: Sequence[Node], right: Sequence[Node], case: _Case) -> bool:
+    if len(left) != 2 or len(right) != 2:
+        return False
+    a, b = (rebuild(difference(*sides), _name_derivative) for sides in (left, right))
+    return same_equation(summands(a), summands(b), case.names)
+
+
+def _name_derivative(node: Node) -> Node | None:
+    if node.op == "deriv":
+        return sym(node.val[0] + "@" + ",".join(f"{o}" for _, o in node.val[1]))
+    if node.op == "at":
+        return sym(f"{node.val[0]}@{node.val[1]}at")
+    return None
+
+
+def same_value(wanted: Node, given: Node, case: _Case) -> bool:
+    """Whether two values are the same: numbers, functions, families, vectors, matrices, tuples,
+    intervals.
+    """
+    parts, others = components(wanted), components(given)
+    if (parts is None) != (others is None):
+        return False
+    if parts is not None and others is not None:
+        if wanted.op == given.op == "tuple" and _brackets(wanted, case) != _brackets(given, case):
+            return False
+        return len(parts) == len(others) and all(
+            same_value(a, b, case) for a, b in zip(parts, others, strict=True)
+        )
+    if wanted.op == "matrix" or given.op == "matrix":
+        return (
+            wanted.op == given.op
+            and len(wanted.args) == len(given.args)
+            and all(same_value(a, b, case) for a, b in zip(wanted.args, given.args, strict=True))
+        )
+    if wanted.op == "set" or given.op == "set" or has_op(wanted, "pm") or has_op(given, "pm"):
+        return _same_multiset(_values([Statement(wanted)]), _values([Statement(given)]), case)
+    if wanted == given:
+        return True
+    if not is_value(wanted) or not is_value(given):
+        return False
+    if not symbols(wanted) and not symbols(given):
+        rounded = case.numeric or _has_decimal(wanted) or _has_decimal(given)
+        return equal_values(wanted, given, case.names, _NUMERIC_TOLERANCE if rounded else 0.0)
+    if case.names.constants:
+        return same_family(wanted, given, case.names)
+    return equal_values(wanted, given, case.names)
+
+
+def _brackets(node: Node, case: _Case) -> str:
+    """The brackets where they matter: of intervals, not of points and vectors."""
+    brackets: str = node.val or ""
+    unbounded = has(node, lambda n: n.op == "const" and n.val == "inf")
+    return brackets if unbounded or case.interval or brackets not in ("()", "[]") else ""
+
+
+def _has_decimal(node: Node) -> bool:
+    return has(node, lambda n: n.op == "num" and n.val.denominator != 1)
+
+
+def _by_quantity(reference: str, answer: str, context: Context, case: _Case) -> Outcome | None:
+    """Numbers with units; None where the reference is not one number."""
+    value, unit = split_unit(reference)
+    try:
+        wanted = read_answer(value, context)
+    except ParseError:
+        return None
+    number = _number(wanted)
+    if number is None:
+        return None
+    text, own = split_unit(answer)
+    if own is None and unit is None and relation_sides(wanted.statements[0].node) is None:
+        return None
+    given = read_answer(text, context)
+    other = _number(given)
+    if other is None or given.hedged or given.alternatives or given.failed:
+        return None
+    if unit and own:
+        if unit[0] != own[0]:
+            return "incorrect", "units", "different dimensions"
+        factors = (unit[1], own[1])
+    else:
+        factors = (1.0, 1.0)
+    return _verdict(equal_values(number, other, case.names, _NUMERIC_TOLERANCE, factors), "units")
+
+
+def _number(answer: Answer) -> Node | None:
+    if len(answer.statements) != 1:
+        return None
+    node = answer.statements[0].node
+    sides = relation_sides(node)
+    if sides:
+        node = sides[1] if sides[0].op == "sym" else sides[0]
+    return node if is_value(node) and not symbols(node) else None
+
+
+def _by_words(reference: str, answer: str) -> Outcome:
+    wanted, given = _content(reference), _content(answer)
+    if wanted and all(w.isalpha() for w in wanted):
+        extra = set(given) - set(wanted)
+        same_words = (
+            set(wanted) <= set(given) and not extra & DECISIVE and not HEDGES & set(_tokens(answer))
+        )
+        return _verdict(same_words, "words")
+    return _verdict(bool(wanted) and wanted == given, "words")
+
+
+def _content(text: str) -> Counter[str]:
+    """Words of an answer in any order; in the order given where it holds numbers or signs."""
+    words = _tokens(text)
+    ordered = any(not w.isalpha() for w in words)
+    return Counter([" ".join(words)] if ordered else words)
+
+
+def _tokens(text: str) -> list[str]:
+    text = re.sub(r"\\(?:text|mathrm|emph|textbf|mbox)\s*\{([^{}]*)\}", r" \1 ", text[:4000])
+    words = re.findall(r"[a-z]+|\d+|[-+=^*/<>]", text.lower())
+    return [w for w in words if w not in FILLERS]

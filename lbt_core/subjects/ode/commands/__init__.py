@@ -1,0 +1,1 @@
+"""Commands that this subject adds to ``lbt``: its built-in corpus, and its embedded model."""
