@@ -82,7 +82,7 @@ def plan(tmp_path: Path) -> Plan:
     config = load_config("demo", OVERRIDES)
     store = RunStore.start(str(tmp_path / "run"), config)
     students = student_labels(config)
-    names = ["corpus", "teacher", *(f"student {label}" for label in students)]
+    names = ["subject", "corpus", "teacher", *(f"student {label}" for label in students)]
     store.settle_identities(dict.fromkeys(names, "x"))
     plan = Plan(store.files, config, store.identities)
     rows, renderer = problems(), Renderer()
