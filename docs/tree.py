@@ -1,7 +1,6 @@
-"""Writes the layout tree into README.md: one line per file, from each module's first sentence.
+"""Writes docs/layout.md: one line per file, from each module's first sentence.
 
-``python docs/tree.py`` rewrites the block between the two markers; ``--check`` exits 1 where the
-block is out of date.
+``python docs/tree.py`` rewrites the page; ``--check`` exits 1 where it is out of date.
 """
 
 import ast
@@ -10,12 +9,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-START, END = "<!-- tree:start -->", "<!-- tree:end -->"
+HEAD = """# Layout
+
+One line per file, from each module's first sentence; written by `python docs/tree.py`.
+
+"""
 PACKAGES = ("flows", "tasks", "lbt_core", "benchmarks")
 OTHERS = {
     "prefect.yaml": "the deployments: schedules, work pools, parameters",
     "deployments/": "work-pool manifests, the automation for crashed runs, dashboards",
-    "docker/": "images (not there yet)",
+    "docker/": "images and the compose file",
     "requirements/": "what is asked for (*.in) and what is installed (*.txt), for CPU and GPU",
     "tests/": "mirrors the packages; integration/ with real servers, faults/ with kills, browser/",
     "docs/": "how it works, for the person who carries on",
@@ -57,17 +60,14 @@ def tree() -> str:
 
 
 def main() -> None:
-    """Rewrite or check the block."""
-    readme = ROOT / "README.md"
-    text = readme.read_text("utf-8")
-    before, rest = text.split(START)
-    _, after = rest.split(END)
-    renewed = f"{before}{START}\n{tree()}\n{END}{after}"
+    """Rewrite or check the page."""
+    page = ROOT / "docs" / "layout.md"
+    renewed = f"{HEAD}{tree()}\n"
     if "--check" in sys.argv:
-        if renewed != text:
-            sys.exit("README.md: the layout tree is out of date; run python docs/tree.py")
+        if not page.exists() or page.read_text("utf-8") != renewed:
+            sys.exit("docs/layout.md is out of date; run python docs/tree.py")
         return
-    readme.write_text(renewed, "utf-8")
+    page.write_text(renewed, "utf-8")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,14 @@ COMMANDS = (
     "profiles",
 )
 
+EXTRAS = {
+    **dict.fromkeys(("torch", "transformers", "tokenizers", "safetensors", "vllm"), "engines"),
+    **dict.fromkeys(("trl", "peft", "bitsandbytes", "accelerate", "datasets"), "training"),
+    **dict.fromkeys(("ray", "prefect"), "cluster"),
+    "sentence_transformers": "similarity",
+}
+"""Which extra of the package a missing module comes with."""
+
 # typer brings a click of its own and exports only some of its exceptions
 ClickException: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
@@ -48,6 +56,16 @@ def main() -> None:
         sys.exit(app(standalone_mode=False) or 0)
     except UserError as error:
         print(f"lbt: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        print(
+            f"lbt: {error.name} is not installed; this command needs it: "
+            f"pip install 'lbt[{extra}]', in a checkout pip install '.[{extra}]'",
+            file=sys.stderr,
+        )
         sys.exit(2)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
