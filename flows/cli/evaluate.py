@@ -70,6 +70,9 @@ def evaluate(
     if chat not in ("card", "template"):
         raise UserError(f"--chat {chat}: choose card or template")
     ks = _ks(k, samples)
+    from lbt_core.generation.vllm_engine import spawn_children  # noqa: PLC0415 - only where used
+
+    spawn_children()  # before anything asks torch for a GPU, which vLLM's core could then not use
     path = resolve_model(model)
     from lbt_core.answers import GradePool  # noqa: PLC0415 - heavy
     from lbt_core.assessment import assess  # noqa: PLC0415 - heavy
@@ -179,8 +182,6 @@ def _load(path: str, kind: str, seed: int) -> "Engine":
         return build_engine(spec)
     except ModuleNotFoundError as error:
         raise UserError(f"--engine {kind}: {error.name} is not installed") from None
-    except OSError as error:
-        raise UserError(f"--model {path}: cannot be loaded ({_line(error)})") from None
 
 
 def _line(error: Exception) -> str:
