@@ -5,22 +5,31 @@ actor takes a bounded number of calls at once; one that dies is set aside until 
 its calls fail with ``ActorLost`` (an infrastructure error: the shard is tried again elsewhere).
 """
 
+import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ray
-from ray.exceptions import ActorDiedError, RayActorError, RayTaskError
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayTaskError
 
 READY_TIMEOUT_S = 900.0
 CLOSE_TIMEOUT_S = 60.0
 MEANWHILE_S = 10.0
+START_ATTEMPTS = 3
+REBUILD_S = 0.5
+SHOWN = 800
 
 
 class ActorLost(RuntimeError):
     """An actor died under a call; trying again may succeed."""
+
+
+class ActorRefused(RuntimeError):
+    """An actor's constructor raised: the message is what. Trying again would raise it again."""
 
 
 class NoActorLeft(ActorLost):
@@ -53,19 +62,38 @@ class Dispatcher:
         return self._slots * len(self._members)
 
     def wait_ready(self, meanwhile: Callable[[], object] = lambda: None) -> None:
-        """Wait until every actor works, calling ``meanwhile`` now and then. Raises ActorLost naming
-        what one of them died of."""
-        pending = [m.handle.ready.remote() for m in self._members]
+        """Wait until every actor works, calling ``meanwhile`` now and then.
+
+        An actor that dies before it works is waited for again where Ray rebuilds it, twice. Raises
+        ActorRefused as soon as a constructor raised, ActorLost naming what one of them died of.
+        """
+        waiting = {m.handle.ready.remote(): m for m in self._members}
+        deaths: Counter[str] = Counter()
         deadline = time.monotonic() + READY_TIMEOUT_S
-        try:
-            while time.monotonic() < deadline:
-                done, _ = ray.wait(pending, num_returns=len(pending), timeout=MEANWHILE_S)
-                if len(done) == len(pending):
-                    break
+        while waiting:
+            if time.monotonic() > deadline:
+                late = ", ".join(m.name for m in waiting.values())
+                raise ActorLost(f"{late}: not ready within {READY_TIMEOUT_S:.0f} s")
+            done, _ = ray.wait(list(waiting), num_returns=1, timeout=MEANWHILE_S)
+            if not done:
                 meanwhile()
-            ray.get(pending, timeout=1.0)
-        except (RayActorError, RayTaskError, ray.exceptions.GetTimeoutError) as error:
-            raise ActorLost(_last_line(error)) from None
+            for ref in done:
+                member = waiting.pop(ref)
+                try:
+                    ray.get(ref)
+                except ActorUnavailableError as error:
+                    deaths[member.name] += 1
+                    if deaths[member.name] == START_ATTEMPTS:
+                        raise ActorLost(f"{member.name} died ({_last_line(error)})") from None
+                    time.sleep(REBUILD_S)
+                    waiting[member.handle.ready.remote()] = member
+                except RayActorError as error:
+                    refusal = _refusal(error)
+                    if refusal:
+                        raise ActorRefused(refusal) from None
+                    raise ActorLost(_last_line(error)) from None
+                except RayTaskError as error:
+                    raise ActorLost(_last_line(error)) from None
 
     def call(self, method: str, *args: Any) -> tuple[str, Any]:
         """Run a method on the least loaded actor; returns the actor's name and the result.
@@ -153,7 +181,7 @@ class Dispatcher:
                 gone = _last_line(error)
                 break
             except (RayActorError, ray.exceptions.GetTimeoutError):
-                time.sleep(0.5)  # unavailable: Ray is rebuilding it
+                time.sleep(REBUILD_S)  # unavailable: Ray is rebuilding it
         with self._changed:
             member.up, member.gone = not gone, gone
             self._changed.notify_all()
@@ -169,6 +197,14 @@ def _is_dead(handle: Any) -> bool:
     return False
 
 
+def _refusal(error: RayActorError) -> str:
+    """What an actor's constructor raised; "" where it died otherwise."""
+    if "raised in its creation task" not in str(error):
+        return ""
+    name_and_message = _last_line(error)
+    return re.sub(r"^[\w.]+: ", "", name_and_message)
+
+
 def _last_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__
+    return lines[-1][:SHOWN] if lines else type(error).__name__

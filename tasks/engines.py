@@ -5,6 +5,7 @@ or tensor-parallel group. On a cluster that outlives the run, engines stay loade
 that a retried run finds them warm.
 """
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -21,17 +22,20 @@ from lbt_core.generation import (
     EngineDied,
     EngineSpec,
     EngineStats,
+    ModelCannotLoad,
     Request,
     build_engine,
 )
+from lbt_core.generation.core_process import end_children
 from lbt_core.run.config import EngineConfig, ModelConfig, read_environment
 from lbt_core.run.plan import model_path
-from tasks.dispatch import Dispatcher
+from tasks.dispatch import ActorLost, ActorRefused, Dispatcher
 
 NAMESPACE = "lbt"
 PREFIX = "lbt-engine-"
 IDLE_ANSWER_S = 5.0
 RESTARTS = 20
+END_S = 30.0
 
 
 class EngineActor:
@@ -71,7 +75,9 @@ class EngineActor:
         try:
             return self._engine.generate(requests)
         except EngineDied:
-            # a dead engine in a living actor would fail every call: let Ray rebuild it
+            # a dead engine in a living actor would fail every call: let Ray rebuild it, once the
+            # GPU's memory is free
+            end_children(END_S)
             os._exit(1)
         finally:
             self._calls -= 1
@@ -124,6 +130,7 @@ def engine_spec(model: ModelConfig, config: EngineConfig, device: str, seed: int
         enforce_eager=config.enforce_eager,
         load_format=config.load_format,
         seed=seed,
+        core=config.core,
     )
 
 
@@ -141,7 +148,7 @@ def engine_count(config: EngineConfig, device: str) -> int:
     resources = ray.cluster_resources()
     if device == "gpu":
         return max(1, int(resources["GPU"]) // config.tensor_parallel)
-    return max(1, int(resources.get("CPU", 1)) - 1)
+    return max(1, (int(resources.get("CPU", 1)) - 1) // config.tensor_parallel)
 
 
 def end_idle_engines(keep: Collection[str] = ()) -> list[str]:
@@ -177,17 +184,29 @@ class EnginePool:
         self._warm_seconds = config.warm_seconds if keep_warm else 0
         self._dispatcher: Dispatcher | None = None
         self._starting = threading.Lock()
+        self._refused = ""
 
     def start(self) -> Dispatcher:
-        """The engines, loaded. Raises ActorLost naming the reason where one cannot be loaded."""
+        """The engines, loaded. Raises ModelCannotLoad, from then on at once, where the model cannot
+        be loaded, ActorLost where engines die while they load."""
         with self._starting:
+            if self._refused:
+                raise ModelCannotLoad(self._refused)
             if self._dispatcher is None:
                 if self._warm_seconds:
                     end_idle_engines(self._warm_names())
                 actors = [self._actor(i) for i in range(self.count)]
                 dispatcher = Dispatcher(actors, slots=self._slots)
-                # engines of a killed run end their requests first, and are only then idle
-                dispatcher.wait_ready(lambda: end_idle_engines(self._warm_names()))
+                try:
+                    # engines of a killed run end their requests first, and are only then idle
+                    dispatcher.wait_ready(lambda: end_idle_engines(self._warm_names()))
+                except (ActorLost, ActorRefused) as error:
+                    with contextlib.suppress(ActorLost):
+                        dispatcher.close()
+                    if isinstance(error, ActorLost):
+                        raise
+                    self._refused = str(error)
+                    raise ModelCannotLoad(self._refused) from None
                 self._dispatcher = dispatcher
             return self._dispatcher
 
@@ -222,7 +241,7 @@ class EnginePool:
         cpu = self.spec.device == "cpu"
         name = f"engine-{index}"
         options: dict[str, Any] = {
-            "num_cpus": 1 if cpu else 0,
+            "num_cpus": self.spec.tensor_parallel if cpu else 0,
             "num_gpus": 0 if cpu else self.spec.tensor_parallel,
             "max_restarts": RESTARTS,
             "max_task_retries": 0,  # Prefect tries again; both together would multiply
@@ -238,6 +257,6 @@ class EnginePool:
         handle = (
             ray.remote(EngineActor)
             .options(**options)
-            .remote(self.spec, index, cpu, self._warm_seconds)
+            .remote(self.spec, index, cpu and self.spec.tensor_parallel == 1, self._warm_seconds)
         )
         return name, handle

@@ -14,6 +14,7 @@ from typing import Any
 
 from prefect.futures import PrefectFuture
 
+from lbt_core import UserError
 from tasks.shards import ShardSummary, shard_task
 
 _log = logging.getLogger(__name__)
@@ -40,13 +41,15 @@ class Failure:
 def run_jobs(jobs: Iterable[Job], in_flight: int) -> tuple[list[ShardSummary], list[Failure]]:
     """Run jobs as Prefect tasks of the current flow, at most ``in_flight`` at once.
 
-    A failed job does not stop the others; what it would have made possible stays owed.
+    A failed job does not stop the others; what it would have made possible stays owed. Raises the
+    UserError of a job: what a user must put right (a model that cannot load) fails them all.
     """
     waiting = deque(jobs)
     ended: queue.SimpleQueue[tuple[Job, PrefectFuture[Any]]] = queue.SimpleQueue()
     running = 0
     summaries: list[ShardSummary] = []
     failures: list[Failure] = []
+    refused: UserError | None = None
     while waiting or running:
         while waiting and running < in_flight:
             job = waiting.popleft()
@@ -56,7 +59,12 @@ def run_jobs(jobs: Iterable[Job], in_flight: int) -> tuple[list[ShardSummary], l
         job, future = ended.get()
         running -= 1
         outcome = future.result(raise_on_failure=False)
-        if isinstance(outcome, ShardSummary):
+        if refused is not None:
+            continue
+        if isinstance(outcome, UserError):
+            refused = outcome
+            waiting.clear()
+        elif isinstance(outcome, ShardSummary):
             summaries.append(outcome)
             try:
                 waiting.extendleft(reversed(job.then()))
@@ -66,6 +74,8 @@ def run_jobs(jobs: Iterable[Job], in_flight: int) -> tuple[list[ShardSummary], l
             reason = f"{type(outcome).__name__}: {outcome}"
             _log.error("%s failed: %s", job.name, reason)
             failures.append(Failure(job.name, reason))
+    if refused is not None:
+        raise refused
     return summaries, failures
 
 

@@ -74,6 +74,9 @@ def evaluate(
         raise UserError(f"--chat {chat}: choose card or template")
     ks = _ks(k, samples)
     field = load_subject(subject)
+    from lbt_core.generation.vllm_engine import spawn_children  # noqa: PLC0415 - only where used
+
+    spawn_children()  # before anything asks torch for a GPU, which vLLM's core could then not use
     path = resolve_model(model)
     from lbt_core.corpora.reading import read_problems  # noqa: PLC0415 - heavy
     from lbt_core.generation import Settings  # noqa: PLC0415 - heavy
@@ -183,8 +186,6 @@ def _load(path: str, kind: str, seed: int) -> "Engine":
         return build_engine(spec)
     except ModuleNotFoundError as error:
         raise UserError(f"--engine {kind}: {error.name} is not installed") from None
-    except OSError as error:
-        raise UserError(f"--model {path}: cannot be loaded ({_line(error)})") from None
 
 
 def _line(error: Exception) -> str:

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from lbt_core import UserError
+from lbt_core.generation.refusals import explain
+
 ERROR = "error:"
 """Start of the finish reason of a request that could not be run."""
 
@@ -68,7 +71,12 @@ class EngineStats:
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """Everything that decides what an engine is; two equal specs can share one engine."""
+    """Everything that decides what an engine is; two equal specs can share one engine.
+
+    ``core`` says where vLLM's engine core runs: in a "process" of its own, "inline" in the
+    caller's, or by the device ("auto": a process on GPUs). ``stop_token_ids`` end an answer besides
+    what the model's own settings name.
+    """
 
     kind: Literal["vllm", "transformers"]
     model: str
@@ -84,6 +92,17 @@ class EngineSpec:
     enforce_eager: bool
     load_format: str
     seed: int
+    core: Literal["auto", "process", "inline"] = "auto"
+    stop_token_ids: tuple[int, ...] = ()
+
+    @property
+    def core_in_process(self) -> bool:
+        """Whether vLLM's engine core gets a process of its own."""
+        return self.core == "process" or (self.core == "auto" and self.device == "gpu")
+
+
+class ModelCannotLoad(UserError):
+    """The model cannot be loaded, and another attempt will not change that; says why."""
 
 
 class EngineDied(RuntimeError):
@@ -108,15 +127,23 @@ class Engine(Protocol):
 
 
 def build_engine(spec: EngineSpec) -> Engine:
-    """Load the engine that a spec describes (seconds to minutes)."""
-    if spec.kind == "transformers":
-        from lbt_core.generation.transformers_engine import (  # noqa: PLC0415 - heavy
-            TransformersEngine,
+    """Load the engine that a spec describes (seconds to minutes).
+
+    Raises ModelCannotLoad with the cause, ModuleNotFoundError where the engine is not installed.
+    """
+    try:
+        if spec.kind == "transformers":
+            from lbt_core.generation.transformers_engine import (  # noqa: PLC0415 - heavy
+                TransformersEngine,
+            )
+
+            return TransformersEngine(spec)
+        from lbt_core.generation.vllm_engine import (  # noqa: PLC0415 - heavy
+            VllmEngine,
         )
 
-        return TransformersEngine(spec)
-    from lbt_core.generation.vllm_engine import (  # noqa: PLC0415 - heavy
-        VllmEngine,
-    )
-
-    return VllmEngine(spec)
+        return VllmEngine(spec)
+    except (ModelCannotLoad, ModuleNotFoundError):
+        raise
+    except Exception as error:
+        raise ModelCannotLoad(explain(spec.model, error)) from error

@@ -1,6 +1,7 @@
 """vLLM's V1 engine in this process, fed by one thread from as many callers as there are.
 
-On a CPU the engine core runs in process (it starts in seconds instead of in a process of its own).
+On a CPU the engine core runs in process (it starts in seconds instead of in a process of its own),
+on GPUs in a process of its own; ``engines.core`` chooses either on both.
 Requests wait in our own queue and enter the engine only while it holds fewer than ``window``: a
 long shard cannot fill its memory, and the next shard's requests follow without a gap.
 """
@@ -14,17 +15,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from lbt_core.generation.core_process import CoreLog, guarded_core
 from lbt_core.generation.engine import (
     ERROR,
     Completion,
     EngineDied,
     EngineSpec,
     EngineStats,
+    ModelCannotLoad,
     Request,
 )
+from lbt_core.generation.refusals import explain, hollow, root_cause
+
+LOAD_ATTEMPTS = 3
+WATCH_S = 0.5
+# what vLLM says of a core that ended as it loaded, whatever it ended of
+_ENDED = "Engine core initialization failed"
 
 
-@dataclass
+@dataclass(eq=False)
 class _Call:
     """One call of ``generate``: what is still missing of it."""
 
@@ -51,16 +60,23 @@ class _Queued:
     request: Request
 
 
+def spawn_children() -> None:
+    """Have vLLM start its processes afresh instead of forking this one: a fork of a process that
+    has asked torch for GPUs cannot use them. Call this before anything imports torch."""
+    os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"
+
+
 def prepare_environment(spec: EngineSpec, core: int | None) -> None:
     """Settings that vLLM reads from the environment when it is imported; call this first.
 
     ``core`` pins this process, for a CPU engine, to one core.
     """
+    spawn_children()
     os.environ["VLLM_LOGGING_LEVEL"] = "ERROR"
     os.environ["VLLM_NO_USAGE_STATS"] = "1"
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = str(int(spec.core_in_process))
     if spec.device != "cpu":
         return
-    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
     os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(spec.kv_cache_gib)
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -74,37 +90,16 @@ class VllmEngine:
     ``prepare_environment`` ran."""
 
     def __init__(self, spec: EngineSpec) -> None:
-        """Load the model. Raises whatever vLLM raises where the model cannot be loaded."""
-        from vllm.engine.arg_utils import EngineArgs  # noqa: PLC0415 - heavy
-        from vllm.v1.engine.llm_engine import LLMEngine  # noqa: PLC0415 - heavy
-
-        arguments: dict[str, Any] = {
-            "model": spec.model,
-            "revision": spec.revision,
-            "tokenizer_revision": spec.revision,
-            "dtype": spec.dtype,
-            "max_model_len": spec.max_model_len,
-            "max_num_seqs": spec.max_num_seqs,
-            "tensor_parallel_size": spec.tensor_parallel,
-            "gpu_memory_utilization": spec.gpu_memory_utilization,
-            "enforce_eager": spec.enforce_eager or spec.device == "cpu",
-            "load_format": spec.load_format,
-            "enable_prefix_caching": True,
-            "trust_remote_code": False,
-            "seed": spec.seed,
-            "disable_log_stats": False,
-        }
-        if spec.tensor_parallel > 1:
-            # inside a placement group vLLM would spread the ranks with Ray by itself
-            arguments["distributed_executor_backend"] = "mp"
-        given = {k: v for k, v in arguments.items() if v is not None}
-        self._engine = LLMEngine.from_engine_args(EngineArgs(**given))
+        """Load the model. Raises ModelCannotLoad with the cause, also one in the core's process."""
+        self._log: CoreLog | None = None
+        self._engine: Any = self._load(spec)
         self._spec = spec
         self._tokenizer = self._engine.get_tokenizer()
         self._limit: int = self._engine.model_config.max_model_len
         self._inbox: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._ids = itertools.count()
         self._admitted: dict[str, _Queued] = {}
+        self._calls: set[_Call] = set()
         self._waiting = 0
         self._prompt_tokens = self._tokens = self._requests = 0
         self._busy = 0.0
@@ -113,6 +108,8 @@ class VllmEngine:
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._feed, daemon=True, name="engine-feed")
         self._thread.start()
+        if self._log is not None:
+            threading.Thread(target=self._watch_core, daemon=True, name="core-watch").start()
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Completions in the order of the requests. Raises EngineDied."""
@@ -122,10 +119,13 @@ class VllmEngine:
         with self._lock:
             if self._dead is not None:
                 raise EngineDied(str(self._dead))
+            self._calls.add(call)
             self._waiting += len(requests)
             for position, request in enumerate(requests):
                 self._inbox.put(_Queued(call, position, request))
         call.done.wait()
+        with self._lock:
+            self._calls.discard(call)
         if call.error is not None:
             raise EngineDied(str(call.error) or type(call.error).__name__)
         return [call.completions[i] for i in range(len(requests))]
@@ -156,6 +156,64 @@ class VllmEngine:
         self._inbox.put(None)  # wakes the thread where it is idle
         self._thread.join(timeout=30)
         self._engine.engine_core.shutdown()
+        if self._log is not None:
+            self._log.close()
+
+    # --- loading, and the core's process ----------------------------------------------------------
+
+    def _load(self, spec: EngineSpec) -> Any:
+        """The engine. A core that something kills while it loads is started again, twice; any other
+        failure is final."""
+        from vllm.engine.arg_utils import EngineArgs  # noqa: PLC0415 - heavy
+        from vllm.v1.engine.llm_engine import LLMEngine  # noqa: PLC0415 - heavy
+
+        arguments = EngineArgs(**_engine_arguments(spec))
+        if not spec.core_in_process:
+            return LLMEngine.from_engine_args(arguments)
+        for attempt in range(1, LOAD_ATTEMPTS + 1):
+            log = CoreLog()
+            try:
+                with guarded_core(log):
+                    engine = LLMEngine.from_engine_args(arguments)
+                log.unlink()
+                self._log = log
+                return engine
+            except Exception as error:
+                said = log.text()
+                log.close()
+                killed = _ENDED in str(error) and not root_cause(said)
+                if not killed:
+                    raise ModelCannotLoad(explain(spec.model, error, said)) from error
+                if attempt == LOAD_ATTEMPTS:
+                    reason = f"{attempt} times its engine core was killed as it loaded"
+                    raise ModelCannotLoad(explain(spec.model, reason)) from error
+        raise AssertionError("unreachable")
+
+    def _watch_core(self) -> None:
+        """vLLM's client does not wake its callers when the engine core's process dies: do it here,
+        for calls in progress and for a feeding thread that waits for the dead."""
+        core = self._engine.engine_core
+        while not core.resources.engine_dead and self._dead is None:
+            if self._closing:
+                return
+            time.sleep(WATCH_S)
+        if self._closing:
+            return
+        error = self._death(EngineDied("the engine core died"))
+        self._fail(error)
+        core.outputs_queue.put(error)
+        for waiting in list(core.utility_results.values()):
+            if not waiting.done():
+                waiting.set_exception(error)
+        self._inbox.put(None)
+
+    def _death(self, error: BaseException) -> EngineDied:
+        """What ended the engine: the core's own words, where its process left any."""
+        reason = str(error) or type(error).__name__
+        said = root_cause(self._log.text()) if self._log is not None else ""
+        if said or hollow(reason):
+            return EngineDied(f"the engine core died{f': {said}' if said else ''}")
+        return EngineDied(reason)
 
     # --- the feeding thread ---------------------------------------------------------------------
 
@@ -169,7 +227,7 @@ class VllmEngine:
                     self._busy += time.monotonic() - started
             self._fail(EngineDied("the engine was closed"))
         except BaseException as error:
-            self._fail(error)
+            self._fail(self._death(error))
 
     def _admit(self) -> bool:
         """Move queued requests into the engine while there is room; wait only when it is idle."""
@@ -238,12 +296,34 @@ class VllmEngine:
         )
 
     def _fail(self, error: BaseException) -> None:
+        """End every open call, wherever its requests are: in the queue, in the engine, or in the
+        feeding thread's hands."""
         with self._lock:
-            self._dead = error
-            calls = {id(item.call): item.call for item in self._admitted.values()}
-            while not self._inbox.empty():
-                queued = self._inbox.get_nowait()
-                if queued is not None:
-                    calls[id(queued.call)] = queued.call
-        for call in calls.values():
+            if self._dead is None:
+                self._dead = error
+            calls = list(self._calls)
+        for call in calls:
             call.fail(error)
+
+
+def _engine_arguments(spec: EngineSpec) -> dict[str, Any]:
+    arguments: dict[str, Any] = {
+        "model": spec.model,
+        "revision": spec.revision,
+        "tokenizer_revision": spec.revision,
+        "dtype": spec.dtype,
+        "max_model_len": spec.max_model_len,
+        "max_num_seqs": spec.max_num_seqs,
+        "tensor_parallel_size": spec.tensor_parallel,
+        "gpu_memory_utilization": spec.gpu_memory_utilization,
+        "enforce_eager": spec.enforce_eager or spec.device == "cpu",
+        "load_format": spec.load_format,
+        "enable_prefix_caching": True,
+        "trust_remote_code": False,
+        "seed": spec.seed,
+        "disable_log_stats": False,
+    }
+    if spec.tensor_parallel > 1:
+        # inside a placement group vLLM would spread the ranks with Ray by itself
+        arguments["distributed_executor_backend"] = "mp"
+    return {k: v for k, v in arguments.items() if v is not None}

@@ -8,6 +8,7 @@ from typing import Any
 
 import psutil
 
+from lbt_core.generation.gpus import gpu_names
 from lbt_core.reporting.findings import stored_diagnostics
 from lbt_core.reporting.inputs import ExamSummary, ReportInputs, StageTiming
 from lbt_core.run.config import differences, load_config, profile_names
@@ -159,12 +160,7 @@ def _timing(plan: Plan, shards: Sequence[Shard[Any]]) -> StageTiming:
 
 
 def hardware() -> str:
-    """This machine in a line: processor kind, cores, memory, and GPUs where torch sees any."""
+    """This machine in a line: processor kind, cores, memory, and its GPUs."""
     memory = psutil.virtual_memory().total / 2**30
     line = f"{platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB memory"
-    try:
-        import torch  # noqa: PLC0415 - heavy
-    except ImportError:
-        return line
-    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return f"{line}, {', '.join(names)}" if names else f"{line}, no GPU"
+    return f"{line}, {', '.join(gpu_names()) or 'no GPU'}"

@@ -160,6 +160,9 @@ class EngineConfig(Section):
     """"auto" takes GPUs where the cluster has any."""
     count: int | None = Field(None, ge=1, title="Engines")
     """Engines; by default one per GPU (or tensor-parallel group), on a CPU one per core but one."""
+    core: Literal["auto", "process", "inline"] = Field("auto", title="Engine core")
+    """Where vLLM's engine core runs: in a "process" of its own, or "inline" in the engine's; "auto"
+    gives it a process on GPUs. A killed core costs its engine's shards one more attempt."""
     tensor_parallel: int = Field(1, ge=1, title="GPUs per engine")
     """GPUs that share one engine's weights."""
     max_num_seqs: int = Field(256, ge=1, title="Running requests per engine")

@@ -1,6 +1,7 @@
 """``lbt evaluate``: what it prints, and what it refuses."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from flows.cli import evaluate as command
 from lbt_core import UserError
+from lbt_core.generation import Engine, EngineSpec
 
 
 @pytest.fixture
@@ -61,3 +63,35 @@ def test_a_wrong_option_is_refused_in_a_line(
     given = {"problems": "tiny", "model": random_llama, **values}
     with pytest.raises(UserError, match=complaint):
         command.evaluate(**given)
+
+
+def test_vllm_s_processes_are_spawned_before_anything_asks_for_a_gpu(
+    random_llama: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fork of a process that has asked torch for GPUs cannot use them."""
+    seen: list[tuple[str, str | None]] = []
+
+    class Reached(Exception):
+        pass
+
+    def note(what: str) -> None:
+        seen.append((what, os.environ.get("VLLM_WORKER_MULTIPROC_METHOD")))
+
+    def ask() -> bool:
+        note("asked for a GPU")
+        return True
+
+    def build(spec: EngineSpec) -> Engine:
+        note(f"core in a process: {spec.core_in_process}")
+        raise Reached
+
+    for name in ("VLLM_WORKER_MULTIPROC_METHOD", "VLLM_ENABLE_V1_MULTIPROCESSING"):
+        monkeypatch.setenv(name, "")  # what the command sets stays in this test
+    monkeypatch.delenv("VLLM_WORKER_MULTIPROC_METHOD")
+    monkeypatch.setattr("torch.cuda.is_available", ask)
+    monkeypatch.setattr("lbt_core.generation.build_engine", build)
+    with pytest.raises(Reached):
+        command.evaluate(problems="tiny", model=random_llama)
+    assert seen[0][0] == "asked for a GPU"
+    assert seen[-1] == ("core in a process: True", "spawn")
+    assert {method for _, method in seen} == {"spawn"}

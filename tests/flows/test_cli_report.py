@@ -23,7 +23,7 @@ def test_run_that_has_not_begun_is_refused(tmp_path: Path) -> None:
 
 def test_unfinished_run_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     store = RunStore.start(str(tmp_path / "half"), RunConfig())
-    store.settle_identities({"corpus": "c", "teacher": "t"})
+    store.settle_identities({"subject": "s", "corpus": "c", "teacher": "t"})
     with pytest.raises(UserError, match=r"is not finished.*lbt status"):
         report(str(tmp_path / "half"), out=tmp_path / "out.html")
     assert not (tmp_path / "out.html").exists()

@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from datasets import Dataset
 from peft import LoraConfig
+from safetensors.torch import load_file
 from small_training import build_model, make_pair, make_spec
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
 from lbt_core import UserError
@@ -168,3 +170,57 @@ def test_history_is_json_lines_for_other_tools(
     train_dpo(str(model_dir), pairs, spec, tmp_path)
     lines = (tmp_path / "history.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("broken_off", [False, True], ids=["undisturbed", "resumed"])
+def test_small_steps_reach_every_element_of_a_four_bit_model_s_adapter(
+    model_dir: Path, pairs: list[Preference], tmp_path: Path, broken_off: bool
+) -> None:
+    """At the card's learning rate, with the card's 4-bit base in bfloat16: an adapter in bfloat16
+    stands still, for a step is smaller than half the distance to its neighbours."""
+    spec = make_spec(
+        learning_rate=2e-5, quantization="nf4", dtype="bfloat16", scheduler="constant", epochs=2
+    )
+    first: dict[str, Any] = {}
+    kinds: set[Any] = set()
+
+    def remember(trainer: Any) -> Any:
+        for name, parameter in trainer.model.named_parameters():
+            if "lora_A" in name:
+                first.setdefault(name.replace(".default", ""), parameter.detach().clone())
+        trainer.add_callback(_OptimiserKinds(kinds))
+        return trainer
+
+    def break_off(trainer: Any) -> Any:
+        trainer.add_callback(_BreakOff())
+        return remember(trainer)
+
+    if broken_off:
+        with pytest.raises(KeyboardInterrupt):
+            train_dpo(str(model_dir), pairs, spec, tmp_path, prepare=break_off)
+    result = train_dpo(str(model_dir), pairs, spec, tmp_path, prepare=remember)
+    assert (result.quantization, result.steps) == ("nf4", 12)
+    assert result.resumed_from == (4 if broken_off else 0)
+    last = load_file(tmp_path / "weights" / "adapter_model.safetensors")
+    assert {value.dtype for value in last.values()} == kinds == {torch.float32}
+    same = sum(int((last[name] == value).sum()) for name, value in first.items())
+    assert same / sum(value.numel() for value in first.values()) < 0.01
+
+
+class _OptimiserKinds(TrainerCallback):  # type: ignore[misc]
+    """Notes the data types of the optimiser's states."""
+
+    def __init__(self, kinds: set[Any]) -> None:
+        self._kinds = kinds
+
+    def on_step_end(self, *_: Any, optimizer: Any = None, **__: Any) -> None:
+        states = optimizer.state_dict()["state"].values()
+        self._kinds |= {state["exp_avg"].dtype for state in states}
+
+
+class _BreakOff(TrainerCallback):  # type: ignore[misc]
+    """Ends the training after its fifth step."""
+
+    def on_step_end(self, _: Any, state: Any, *__: Any, **___: Any) -> None:
+        if state.global_step == 5:
+            raise KeyboardInterrupt

@@ -118,7 +118,7 @@ def test_another_seed_gives_other_problems() -> None:
 
 def test_building_does_not_depend_on_hash_seeds() -> None:
     script = (
-        "import json; from lbt_core.subjects.ode.university import exercises as corpus as c;"
+        "import json; from lbt_core.subjects.ode.university import exercises as c;"
         "print(json.dumps(c.raw(c.exercises(3, 80, 16))))"
     )
     made = [
