@@ -16,9 +16,10 @@ from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback
 from trl import DPOTrainer
 
-from lbt_core.training.data import end_token_id, prompt_ids
+from lbt_core.training.data import prompt_ids
 from lbt_core.training.history import HistoryRow, TrainingDiverged, history_rows, write_history
 from lbt_core.training.spec import TrainingSpec
+from lbt_core.turns import end_token_id
 
 _FINAL_ANSWER = re.compile(r"\[\[Final Answer\]\]:\s*\$(?!ANSWER\$)[^$]*[^$\s][^$]*\$")
 
