@@ -74,8 +74,7 @@ class EngineSpec:
     """Everything that decides what an engine is; two equal specs can share one engine.
 
     ``core`` says where vLLM's engine core runs: in a "process" of its own, "inline" in the
-    caller's, or by the device ("auto": a process on GPUs). ``stop_token_ids`` end an answer besides
-    what the model's own settings name.
+    caller's, or by the device ("auto": a process on GPUs).
     """
 
     kind: Literal["vllm", "transformers"]
@@ -93,7 +92,6 @@ class EngineSpec:
     load_format: str
     seed: int
     core: Literal["auto", "process", "inline"] = "auto"
-    stop_token_ids: tuple[int, ...] = ()
 
     @property
     def core_in_process(self) -> bool:
@@ -110,8 +108,9 @@ class EngineDied(RuntimeError):
 
 
 class Engine(Protocol):
-    """A loaded model. ``generate`` may be called from several threads at once: their requests share
-    the engine, so that it does not drain at the end of any one of them."""
+    """A loaded model. It stops an answer at the token that training ends one with, and at what the
+    model's own settings name. ``generate`` may be called from several threads at once: their
+    requests share the engine, so that it does not drain at the end of any one of them."""
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Completions in the order of the requests. Raises EngineDied."""

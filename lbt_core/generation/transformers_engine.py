@@ -17,6 +17,7 @@ from lbt_core.generation.engine import (
     Request,
     Settings,
 )
+from lbt_core.generation.turns import stop_token_ids
 
 BATCH = 32
 
@@ -47,6 +48,9 @@ class TransformersEngine:
         self._tokenizer.padding_side = "left"
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
+        ends = self._model.generation_config.eos_token_id
+        own = ends if isinstance(ends, list) else [ends] * (ends is not None)
+        self._ends: list[int] = sorted({*own, *stop_token_ids(self._tokenizer)})
         self._limit = spec.max_model_len or int(self._model.config.max_position_embeddings)
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -122,14 +126,13 @@ class TransformersEngine:
             output = self._model.generate(
                 **batch,
                 max_new_tokens=room,
+                eos_token_id=self._ends or None,
                 pad_token_id=self._tokenizer.pad_token_id,
                 **drawing,
             )
-        ends = self._model.generation_config.eos_token_id
-        ends = set(ends if isinstance(ends, list) else [ends])
         answers = []
         for request, prompt, row in zip(requests, ids, output[:, width:].tolist(), strict=True):
-            stop = next((i for i, token in enumerate(row) if token in ends), None)
+            stop = next((i for i, token in enumerate(row) if token in self._ends), None)
             tokens = row if stop is None else row[: stop + 1]
             text = self._tokenizer.decode(tokens, skip_special_tokens=True)
             reason = "length" if stop is None else "stop"

@@ -26,6 +26,7 @@ from lbt_core.generation.engine import (
     Request,
 )
 from lbt_core.generation.refusals import explain, hollow, root_cause
+from lbt_core.generation.turns import stop_token_ids
 
 LOAD_ATTEMPTS = 3
 WATCH_S = 0.5
@@ -95,6 +96,7 @@ class VllmEngine:
         self._engine: Any = self._load(spec)
         self._spec = spec
         self._tokenizer = self._engine.get_tokenizer()
+        self._ends = stop_token_ids(self._tokenizer)
         self._limit: int = self._engine.model_config.max_model_len
         self._inbox: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._ids = itertools.count()
@@ -272,6 +274,7 @@ class VllmEngine:
             temperature=settings.temperature,
             top_k=settings.top_k,
             top_p=settings.top_p,
+            stop_token_ids=self._ends,
             max_tokens=min(settings.max_new_tokens, room),
             # a seed of its own kills the CPU engine: its generator takes no offset
             seed=None if self._spec.device == "cpu" else request.seed,

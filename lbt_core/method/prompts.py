@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lbt_core.generation.turns import END_OF_TURN
+
 INSTRUCTION = (
     "Your task is to answer the last question below. Give step by step reasoning before you "
     "answer. When you're ready to answer, please wrap your answer and conclude using the format\n"
@@ -19,7 +21,6 @@ SOLUTION_HEADER = "[[Solution]]:\nLet's think step by step.\n\n"
 EXAMPLE_SEPARATOR = "\n\n\n"
 
 BEGIN = "<|begin_of_text|>"
-END_OF_TURN = "<|eot_id|>"
 
 ChatFormat = Literal["card", "template"]
 

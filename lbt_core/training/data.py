@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lbt_core import DataError
-from lbt_core.method.prompts import END_OF_TURN
+from lbt_core.generation.turns import end_token_id
 from lbt_core.store.rows import Preference
 
 
@@ -40,21 +40,6 @@ class EncodedPairs:
     digest: str
     tokens: int
     longest: int
-
-
-def end_token_id(tokenizer: Any) -> int:
-    """The token that ends a turn: Llama-3's end of turn where the tokenizer has it, else its EOS.
-
-    Raises DataError where the tokenizer has neither.
-    """
-    vocabulary: dict[str, int] = tokenizer.get_vocab()
-    if END_OF_TURN in vocabulary:
-        return vocabulary[END_OF_TURN]
-    if tokenizer.eos_token_id is None:
-        raise DataError(
-            f"the tokenizer has neither {END_OF_TURN} nor an EOS token: nothing can end a turn"
-        )
-    return int(tokenizer.eos_token_id)
 
 
 def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lbt_core.training.data import end_token_id, prompt_ids
+from lbt_core.generation.turns import end_token_id, stop_token_ids
+from lbt_core.training.data import prompt_ids
 from lbt_core.training.loading import load_tokenizer, model_folder
 
 # Everything of a model folder that is neither weights nor configuration.
@@ -63,6 +64,11 @@ def merge_adapter(base: str, adapter: str | Path, out_dir: str | Path) -> str:
         model = PeftModel.from_pretrained(fresh, adapter).merge_and_unload()
     else:
         model = AutoModelForCausalLM.from_pretrained(adapter, dtype=torch.float32)
+    ends = model.generation_config.eos_token_id
+    known = ends if isinstance(ends, list) else [ends] * (ends is not None)
+    if missing := [i for i in stop_token_ids(load_tokenizer(base_dir)) if i not in known]:
+        # whoever loads the model without this project must see its turns end, too
+        model.generation_config.eos_token_id = [*known, *missing]
     temporary = out_dir.with_name(f".{out_dir.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
     model.to(torch.bfloat16).save_pretrained(temporary)

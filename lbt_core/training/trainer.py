@@ -16,7 +16,8 @@ from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback
 from trl import DPOTrainer
 
-from lbt_core.training.data import end_token_id, prompt_ids
+from lbt_core.generation.turns import end_token_id
+from lbt_core.training.data import prompt_ids
 from lbt_core.training.history import HistoryRow, TrainingDiverged, history_rows, write_history
 from lbt_core.training.spec import TrainingSpec
 

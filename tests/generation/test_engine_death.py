@@ -37,7 +37,10 @@ class Engine:
         self.error = error
 
     def get_tokenizer(self) -> Any:
-        return SimpleNamespace(encode=lambda text, add_special_tokens: [1, 2, 3])
+        return SimpleNamespace(
+            encode=lambda text, add_special_tokens: [1, 2, 3],
+            get_vocab=lambda: {"<|eot_id|>": 9},
+        )
 
     def add_request(self, *_: Any) -> None:
         raise self.error
