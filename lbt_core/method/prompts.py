@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from lbt_core.generation.turns import END_OF_TURN
+from lbt_core.generation.turns import END_OF_TURN as END_OF_TURN
 
 INSTRUCTION = (
     "Your task is to answer the last question below. Give step by step reasoning before you "
