@@ -25,6 +25,7 @@ _FORMULA_WORDS = frozenset(
         *("sigma", "omega"),
     )
 )
+_SHORT_WORDS = frozenset(("yes", "no", "true", "none", "odd"))
 _LONG_WORD = 4
 
 
@@ -81,7 +82,8 @@ def _is_words(reference: str, wanted: str) -> bool:
     if _FORMULA_WORDS.intersection(w.lower() for w in words):
         return False
     marked = re.match(r"\s*\\(?:text|textbf|mathrm|textrm|mbox)\s*\{", reference) is not None
-    return (marked and len(wanted) > 1) or any(len(word) >= _LONG_WORD for word in words)
+    known = wanted.lower() in _SHORT_WORDS
+    return known or (marked and len(wanted) > 1) or any(len(w) >= _LONG_WORD for w in words)
 
 
 def _folded(text: str) -> str:

@@ -126,7 +126,7 @@ def _value(text: str, percent: bool, unit: str) -> Number | None:
 def same_number(reference: Number, answer: Number) -> bool:
     """Whether two numbers are the same by the conventions of ``docs/subjects.md``: exactly, or a
     decimal of SIGNIFICANT digits or more for a fraction that no decimal equals; "10 %" is 0.1 as
-    well as 10.
+    well as 10, but 0.1 is never "0.1 %".
     """
     if reference.percent == answer.percent:
         return _close(reference, answer)
@@ -134,7 +134,8 @@ def same_number(reference: Number, answer: Number) -> bool:
         Number(n.value / 100 if n.percent else n.value, digits=n.digits)
         for n in (reference, answer)
     ]
-    return _close(*scaled) or _close(reference, answer)
+    bare = answer if reference.percent else reference
+    return _close(*scaled) or (abs(bare.value) >= 1 and _close(reference, answer))
 
 
 def _close(reference: Number, answer: Number) -> bool:
