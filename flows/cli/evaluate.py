@@ -37,8 +37,8 @@ def evaluate(
     problems: Annotated[
         str,
         typer.Option(
-            help="A .parquet or .jsonl file of problems, the folder of an imported corpus, tiny or "
-            "university (of these three the test problems)."
+            help="A .parquet or .jsonl file of problems, the folder of an imported corpus, or "
+            "a built-in corpus such as tiny or arithmetic (of these two the test problems)."
         ),
     ],
     model: Annotated[

@@ -19,7 +19,7 @@ RUNS = [
     rf"\mathrm{{{PAYLOAD}}} = 3",
     rf"x_{{{PAYLOAD}}}",
     f"f({PAYLOAD})",
-    rf"\operatorname{{__import__}}(x)",
+    r"\operatorname{__import__}(x)",
     rf"\operatorname{{exec}}({PAYLOAD})",
     rf"\gcd({PAYLOAD}, 2)",
     rf"\sum_{{i=1}}^{{3}} \text{{open('{MARK}','w')}}",
