@@ -9,6 +9,7 @@ from lbt_core.method.subject import Grade
 from lbt_core.run.config import GradingConfig
 from lbt_core.store.rows import Problem
 from lbt_core.subjects import GradePool
+from lbt_core.subjects.registry import extend_import_path, import_path
 from tasks.dispatch import Dispatcher
 
 BATCH = 256
@@ -17,7 +18,8 @@ BATCH = 256
 class GradingActor:
     """A grader with its isolated worker process."""
 
-    def __init__(self, config: GradingConfig, subject: str) -> None:
+    def __init__(self, config: GradingConfig, subject: str, path: Sequence[str]) -> None:
+        extend_import_path(path)  # problems of a user's own row type are unpickled here
         self._pool = GradePool(
             workers=1,
             time_limit=config.time_limit_s,
@@ -52,7 +54,7 @@ class GradingPool:
         )
         self._dispatcher = Dispatcher(
             [
-                (f"grader-{i}", actor.remote(self._config, self._subject))
+                (f"grader-{i}", actor.remote(self._config, self._subject, import_path()))
                 for i in range(self._config.workers)
             ],
             slots=2,

@@ -94,10 +94,7 @@ def train_step(
         context.progress.finish(f"train/{arm}", rows=len(pairs), stored=True)
         return True, mark
     if not pairs:
-        raise DataError(
-            f"arm {arm} has no preference pair: every problem's rationales tie, or too few are "
-            "right; see the report's score table, lower preferences.min_gap or sample more"
-        )
+        raise DataError(_no_pair(context, arm))
     from tasks.training import train_on_ray  # noqa: PLC0415 - heavy import, only where used
 
     _make_room(context, arm, mark)
@@ -152,6 +149,20 @@ def validation_prompts(context: RunContext) -> list[str]:
     wanted = max(context.config.training.guards.prompts, CHECKED_PROMPTS)
     step = max(1, len(problems) // wanted)
     return [context.renderer.question(p.question) for p in problems[::step][:wanted]]
+
+
+def _no_pair(context: RunContext, arm: str) -> str:
+    """Why there is nothing to train on, and what can be done."""
+    scores = compute_scores(context.plan, stored_rationales(context.plan))
+    right = sum(s.correct for s in scores)
+    taught = sum(s.lbt > 0 for s in scores)
+    return (
+        f"arm {arm} has no preference pair: of {len(scores)} rationales {right} are right and "
+        f"after {taught} a student was right, and a pair needs two rationales of one problem that "
+        "differ in that. Rationales, exams and scores are stored (scores.parquet). Sample more "
+        "(sampling.num_rationales), take easier problems or a stronger teacher, or lower "
+        "preferences.min_gap"
+    )
 
 
 def _make_room(context: RunContext, arm: str, mark: str) -> None:

@@ -56,14 +56,16 @@ class Lbt:
     log: Path
 
     @classmethod
-    def start(cls, log: Path, *arguments: str) -> "Lbt":
+    def start(
+        cls, log: Path, *arguments: str, cwd: Path = ROOT, environment: dict[str, str] | None = None
+    ) -> "Lbt":
         mark = uuid.uuid4().hex
         given = {k: v for k, v in os.environ.items() if k not in ("PREFECT_API_URL", "RAY_ADDRESS")}
         with open(log, "wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-c", "from flows.cli import main; main()", *arguments],
-                cwd=ROOT,
-                env=given | {MARK: mark, "PYTHONPATH": str(ROOT)},
+                cwd=cwd,
+                env=given | (environment or {}) | {MARK: mark, "PYTHONPATH": str(ROOT)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -1,6 +1,7 @@
 """Rules about the code itself, read from its syntax trees and from fresh interpreters."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("lbt_core", "tasks", "flows")
+TEXTS = {".py", ".yaml", ".json", ".j2", ".md"}
 HEAVY = ("prefect", "ray", "vllm", "torch", "transformers")
 
 
@@ -63,6 +65,107 @@ def test_package_does_not_import(package, forbidden):
         if name.split(".")[0] in forbidden
     )
     assert places(found) == []
+
+
+ORDER = {
+    # who may import whom within lbt_core, besides its root (versions and errors)
+    "generation": set(),
+    "embedded": set(),
+    "store": set(),
+    "method": {"store", "generation"},
+    "training": {"method", "store", "generation"},
+    "measurement": {"method", "store"},
+    "corpora": {"method", "store"},
+    "subjects": {"corpora", "method", "store"},
+    "run": {
+        *("subjects", "corpora", "measurement", "method", "store", "training", "embedded"),
+    },
+    "reporting": {"run", "subjects", "measurement", "method", "store"},
+}
+
+
+def package_of(path: Path) -> str:
+    parts = path.relative_to(ROOT / "lbt_core").parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def core_imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and package of every import from lbt_core in a file; the root is ""."""
+    for line, name in imported(path):
+        parts = name.split(".")
+        if parts[0] == "lbt_core":
+            yield line, parts[1] if len(parts) > 1 else ""
+
+
+def test_every_package_has_its_place_in_the_order():
+    assert {package_of(path) for path in sources("lbt_core")} == {"", *ORDER}
+
+
+@pytest.mark.parametrize("package", sorted(ORDER))
+def test_arrows_between_packages_go_one_way(package):
+    found = (
+        (path, line)
+        for path in sources(f"lbt_core/{package}")
+        for line, other in core_imports(path)
+        if other not in {"", package, *ORDER[package]}
+    )
+    assert places(found) == []
+
+
+def test_the_order_has_no_circle():
+    left = dict(ORDER)
+    while left:
+        free = {p for p, others in left.items() if not others & set(left)}
+        assert free, left
+        left = {p: others for p, others in left.items() if p not in free}
+
+
+@pytest.mark.parametrize("subject", ["ode", "math"])
+def test_nothing_outside_a_subject_imports_it(subject):
+    """The registry names its module in a string; nothing else does."""
+    home = f"lbt_core.subjects.{subject}"
+    found = (
+        (path, line)
+        for path in sources(*PACKAGES)
+        if not path.is_relative_to(ROOT / home.replace(".", "/"))
+        for line, name in full_names(path)
+        if name == home or name.startswith(f"{home}.")
+    )
+    assert places(found) == []
+    strings = [
+        path.relative_to(ROOT).as_posix()
+        for path in sources(*PACKAGES)
+        if not path.is_relative_to(ROOT / home.replace(".", "/"))
+        and home in path.read_text("utf-8")
+    ]
+    assert strings == ["lbt_core/subjects/registry.py"]
+
+
+def full_names(path: Path) -> Iterator[tuple[int, str]]:
+    """Like ``imported``, with what is imported from a module as a name of its own."""
+    yield from imported(path)
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ImportFrom):
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+SUBJECT_WORDS = re.compile(r"\b(?:odes?|differential equations?|constants? of integration)\b", re.I)
+GENERAL = (
+    *("lbt_core/method", "lbt_core/run", "lbt_core/store"),
+    *("lbt_core/generation", "lbt_core/training", "tasks"),
+)
+
+
+def test_no_word_of_the_default_subject_stands_outside_it():
+    files = [p for folder in GENERAL for p in (ROOT / folder).rglob("*") if p.suffix in TEXTS]
+    assert len(files) > 50
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in files
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if SUBJECT_WORDS.search(line)
+    ]
+    assert found == []
 
 
 def calls(*packages: str) -> Iterator[tuple[Path, ast.Call]]:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from flows.cli.options import SubjectOption
+from flows.cli.options import DEFAULT, SubjectOption
 from lbt_core import UserError
 from lbt_core.corpora import load_corpus, load_summary
 from lbt_core.corpora.importing.fields import parse_map
@@ -62,7 +62,7 @@ def import_command(
     replace: Annotated[
         bool, typer.Option(help="Replace an imported corpus in that folder.")
     ] = False,
-    subject: SubjectOption = "ode",
+    subject: SubjectOption = DEFAULT,
     as_json: JsonFlag = False,
 ) -> None:
     """Flatten a raw corpus to self-contained questions; every item is imported, merged or set aside
@@ -123,7 +123,7 @@ def show_command(
     folder: Annotated[Path, typer.Argument(help="An imported corpus.")],
     samples: Annotated[int, typer.Option(help="Problems to show.", min=0)] = 3,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
-    subject: SubjectOption = "ode",
+    subject: SubjectOption = DEFAULT,
     as_json: JsonFlag = False,
 ) -> None:
     """Topics, kinds, lengths and a sample of an imported corpus."""

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from flows.cli.options import SubjectOption
+from flows.cli.options import DEFAULT, SubjectOption
 from flows.cli.solve import resolve_model
 from lbt_core import UserError
 from lbt_core.run.config import PromptConfig
@@ -37,8 +37,8 @@ def evaluate(
     problems: Annotated[
         str,
         typer.Option(
-            help="A .parquet or .jsonl file of problems, the folder of an imported corpus, tiny or "
-            "university (of these three the test problems)."
+            help="A .parquet or .jsonl file of problems, the folder of an imported corpus, or "
+            "a built-in corpus such as tiny or arithmetic (of these two the test problems)."
         ),
     ],
     model: Annotated[
@@ -64,7 +64,7 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Write the answers there, a Parquet file.")
     ] = None,
-    subject: SubjectOption = "ode",
+    subject: SubjectOption = DEFAULT,
     json_: Annotated[bool, typer.Option("--json", help="Print one line of JSON last.")] = False,
 ) -> None:
     """Measure a model: greedy Pass@1 in all and by topic, and pass@k and maj@k from samples."""

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows.cli.options import SubjectOption
+from flows.cli.options import DEFAULT, SubjectOption
 from lbt_core import UserError
 from lbt_core.method.subject import Grade
 from lbt_core.subjects import GradePool, load_subject
@@ -41,7 +41,7 @@ def grade_command(
     cache: bool = typer.Option(
         True, "--cache/--no-cache", help="Grade equal answers to a problem once."
     ),
-    subject: SubjectOption = "ode",
+    subject: SubjectOption = DEFAULT,
     as_json: bool = typer.Option(
         False, "--json", help="End stdout with one JSON object: the summary."
     ),

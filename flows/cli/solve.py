@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows.cli.options import SubjectOption
+from flows.cli.options import DEFAULT, SubjectOption
 from lbt_core import UserError
 from lbt_core.method.subject import Subject
 from lbt_core.run.config import ModelConfig, PromptConfig
@@ -31,7 +31,7 @@ def solve(
     ] = "embedded",
     chat: Annotated[str, typer.Option(help="Chat format: card or template.")] = "card",
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, tokens.")] = 400,
-    subject: SubjectOption = "ode",
+    subject: SubjectOption = DEFAULT,
     json_: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Print a model's reasoning and final answer, and check the answer where the subject can."""

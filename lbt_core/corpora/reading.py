@@ -53,8 +53,7 @@ def _read_file(path: Path, subject: Subject) -> list[Problem]:
     if not records:
         raise UserError(f"{path} holds no problems")
     return [
-        _problem(path, number, record, subject.problem_type)
-        for number, record in enumerate(records, start=1)
+        _problem(path, number, record, subject) for number, record in enumerate(records, start=1)
     ]
 
 
@@ -71,11 +70,12 @@ def _json_lines(path: Path) -> list[Any]:
     return records
 
 
-def _problem(path: Path, number: int, record: Any, row_type: type[Problem]) -> Problem:
+def _problem(path: Path, number: int, record: Any, subject: Subject) -> Problem:
     """One problem of a file; its types are those of the table, which is what everything expects."""
     where = f"{path}, problem {number}"
     if not isinstance(record, dict):
         raise UserError(f"{where}: expected an object with question and answer")
+    record, row_type = subject.reshape(record), subject.problem_type
     missing = [k for k in ("question", "answer") if not isinstance(record.get(k), str)]
     if missing:
         raise UserError(f"{where}: {missing[0]} is missing or no text")

@@ -89,7 +89,7 @@ class Subject:
 
     @property
     def identity(self) -> str:
-        """Name and version, as they stand in fingerprints."""
+        """Name and version; fingerprints add where a subject that is not built in was found."""
         return f"{self.name}@{self.version}"
 
     # --- problems -------------------------------------------------------------------------------
@@ -101,9 +101,25 @@ class Subject:
         """
         raise UserError(f"subject {self.name} has no built-in corpus {source}")
 
+    def check_request(self, source: str, request: CorpusRequest) -> None:
+        """Raises UserError, naming ``corpus.generated.options.NAME`` and what is allowed, where
+        ``problems`` could not meet a request. Called before anything of a run starts; by default
+        a built-in corpus takes no options.
+        """
+        for name in request.options:
+            raise UserError(
+                f"corpus.generated.options.{name}: the corpus {source} takes no options"
+            )
+
     def source_version(self, source: str) -> str:
         """What changes when a built-in corpus gives other problems for the same request."""
         return self.version
+
+    def reshape(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A raw record of an imported file, or of one that ``lbt evaluate`` reads, with the fields
+        question, answer, solution, topic and family where this subject knows its shape; else the
+        record itself. Fields that a user maps by hand are taken from its other names."""
+        return record
 
     def stated(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
         """Fields of ``problem_type`` as an imported record states them under other names or in
@@ -135,6 +151,10 @@ class Subject:
         return words_and_numbers(question)
 
     # --- answers --------------------------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Load what ``extract`` and ``grade`` need. Each isolated worker calls it once, before any
+        text's time limit runs; what it loads does not count as the worker's memory."""
 
     def extract(self, text: str) -> Extraction:
         """The final answer out of a text, and the reasoning before it. Runs isolated."""

@@ -23,6 +23,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from lbt_core import UserError
 from lbt_core.method.preferences import PreferenceSpec
 from lbt_core.method.section import Section
+from lbt_core.subjects.registry import DEFAULT as DEFAULT_SUBJECT
 from lbt_core.training.spec import TrainingSpec
 
 Arm = Literal["correctness", "random", "lbt"]
@@ -50,7 +51,7 @@ class GeneratedCorpus(Section):
     lucky_test: float = Field(0.33, ge=0, le=1, title="Lucky share, test")
     """The same share in the validation and test problems."""
     options: dict[str, str | int | float | bool] = Field({}, title="Options of the generator")
-    """What the chosen corpus knows beyond sizes, by name; the subject's page lists them."""
+    """What the chosen corpus knows beyond sizes, by name (docs/subjects.md lists them)."""
 
 
 class CorpusConfig(Section):
@@ -203,9 +204,9 @@ class RunConfig(Section):
     """One line on what the profile is for."""
     seed: int = Field(0, ge=0, title="Seed")
     """Seed of the corpus, the exams' design, the pair selection and the training."""
-    subject: str = Field("ode", title="Subject")
-    """The field of problems: a built-in one ("ode", "math"), an installed one, or your own as
-    my_package.my_module:subject."""
+    subject: str = Field(DEFAULT_SUBJECT, title="Subject")
+    """The field of problems: a built-in one ("math", or the default), an installed one, or your own
+    as my_package.my_module:subject."""
     corpus: CorpusConfig = CorpusConfig()
     teacher: ModelConfig = ModelConfig()
     students: tuple[ModelConfig, ...] = Field((), title="Students")

@@ -27,7 +27,7 @@ from lbt_core.store.rows import (
     Rationale,
     Score,
 )
-from lbt_core.subjects import load_subject
+from lbt_core.subjects.registry import load_subject, subject_identity
 
 SPLITS = ("train", "exam", "validation", "test")
 RATIONALE_KEY = ("problem_id", "sample")
@@ -249,7 +249,7 @@ def resolve_identities(config: RunConfig) -> dict[str, str]:
     """
     subject = load_subject(config.subject)
     found = {
-        "subject": subject.identity,
+        "subject": subject_identity(config.subject),
         "corpus": _corpus_identity(config.corpus.source, subject),
         "teacher": model_identity(model_path(config.teacher), config.teacher.revision),
     }

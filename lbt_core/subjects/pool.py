@@ -27,6 +27,7 @@ from lbt_core.method.extraction import MAX_TEXT, Extraction
 from lbt_core.method.subject import Grade
 from lbt_core.store.fingerprint import fingerprint
 from lbt_core.store.rows import Problem
+from lbt_core.subjects.registry import DEFAULT, import_path
 
 START_LIMIT = 60.0  # seconds for a worker to import what it needs on a busy machine
 _CHUNK_TEXTS = 64
@@ -78,7 +79,7 @@ class GradePool:
         time_limit: float = 2.0,
         memory_mb: int = 1024,
         cache_size: int = 20_000,
-        subject: str = "ode",
+        subject: str = DEFAULT,
     ):
         self.size = workers or len(os.sched_getaffinity(0))
         self.time_limit = time_limit
@@ -191,7 +192,7 @@ class GradePool:
             "cache_size": self.cache_size,
             "subject": self.subject,
             # a user's subject may be importable here by a path that no environment names
-            "path": [p or os.getcwd() for p in sys.path],
+            "path": import_path(),
         }
         _write(worker, settings)
 

@@ -116,7 +116,10 @@ class Importer:
         attributes = {"split": record.split} if record.split else {}
         context = Context(titles=(record.title,) if record.title else (), attributes=attributes)
         try:
-            for exercise in exercises_of(record.value, record.place, self.options.fields, context):
+            value = record.value
+            if isinstance(value, dict):
+                value = self.subject.reshape(value)
+            for exercise in exercises_of(value, record.place, self.options.fields, context):
                 self.counts.exercises += 1
                 stated = _count_parts(exercise)
                 self.counts.parts += stated

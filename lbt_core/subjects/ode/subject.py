@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from lbt_core import UserError
 from lbt_core.method.subject import Completed, CorpusRequest, Purpose, Subject
 from lbt_core.store.rows import Problem
 from lbt_core.subjects.ode import enrichment
@@ -37,8 +36,7 @@ class OdeSubject(Subject):
             return university.load()
         if source != "tiny":
             return super().problems(source, request)
-        if request.options:
-            raise UserError("corpus.generated.options: the corpus tiny takes none")
+        self.check_request(source, request)
         from lbt_core.subjects.ode import tiny  # noqa: PLC0415 - heavy import (sympy)
 
         return tiny.corpus(
@@ -62,6 +60,9 @@ class OdeSubject(Subject):
 
     def features(self, question: str) -> list[str]:
         return math_ngrams(question)
+
+    def warm_up(self) -> None:
+        from lbt_core.subjects.ode.answers import grading  # noqa: F401, PLC0415 - numpy, mpmath
 
     def grade(self, problem: Any, answer: str) -> tuple[str, str, str]:
         from lbt_core.subjects.ode.answers.grading import (  # noqa: PLC0415 - loads numpy, mpmath

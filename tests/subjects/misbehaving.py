@@ -1,0 +1,64 @@
+"""A user's subject that misbehaves as its problem's question says, in extract or in grade."""
+
+import os
+import sys
+import time
+
+from lbt_core.method.extraction import Extraction
+from lbt_core.method.subject import Subject
+
+
+def _hang():
+    while True:
+        time.sleep(0.05)
+
+
+def _eat():
+    kept = []
+    while True:
+        kept.append(bytearray(2**24))
+
+
+class Rude(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("not even a message")
+
+
+def _raise(error):
+    raise error
+
+
+DEEDS = {
+    "raise": lambda: _raise(ValueError("no")),
+    "raise rudely": lambda: _raise(Rude()),
+    "exit": lambda: sys.exit(0),
+    "die": lambda: os._exit(3),
+    "hang": _hang,
+    "eat": _eat,
+    "recurse": lambda: DEEDS["recurse"](),
+    "nothing": lambda: None,
+    "text": lambda: "correct",
+    "pair": lambda: ("correct", "mine"),
+    "list": lambda: ["correct", "mine", ""],
+    "numbers": lambda: ("correct", 1, 2.0),
+    "verdict": lambda: ("perfect", "mine", ""),
+    "no text": lambda: Extraction(5, "", "mine"),
+    "endless": lambda: Extraction("x" * 10**6, "", "mine"),
+}
+
+
+class Misbehaving(Subject):
+    name = "misbehaving"
+
+    def extract(self, text):
+        print("this must not get among the replies")
+        where, _, deed = text.partition(": ")
+        return DEEDS[deed]() if where == "extract" else Extraction(text, "", "mine")
+
+    def grade(self, problem, answer):
+        sys.stdout.write("nor this\n")
+        where, _, deed = answer.partition(": ")
+        return DEEDS[deed]() if where == "grade" else ("correct", "mine", "")
+
+
+subject = Misbehaving()
