@@ -32,6 +32,9 @@ def solve(
             help="embedded, a folder, a hub id, or a run, <store>/<run>, for its tuned model."
         ),
     ] = "embedded",
+    revision: Annotated[
+        str | None, typer.Option(help="Commit, tag or branch of a hub id; default: main.")
+    ] = None,
     chat: Annotated[str, typer.Option(help="Chat format: card or template.")] = "card",
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, tokens.")] = 400,
     json_: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
@@ -53,7 +56,7 @@ def solve(
             EngineSpec(
                 kind="transformers",
                 model=path,
-                revision=None,
+                revision=revision,
                 dtype="bfloat16",
                 max_model_len=None,
                 device=_device(),
@@ -68,7 +71,7 @@ def solve(
             )
         )
         prompt = PromptConfig.model_validate({"chat": chat})
-        renderer = build_renderer(prompt, path, None)
+        renderer = build_renderer(prompt, path, revision)
         found = solve_one(question, engine, renderer, max_new_tokens, pool.grade_many)
     if json_:
         print(json.dumps(asdict(found)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lbt_core.generation.refusals import explain, root_cause
+from lbt_core.refusals import explain, root_cause
 
 # the words of the libraries: huggingface_hub 2, vLLM 0.32, torch 2.13, safetensors, Triton 3
 CORE_LOG = """\
