@@ -9,7 +9,7 @@ from typing import Any
 
 import ray
 
-from lbt_core.config import ModelConfig
+from lbt_core.config import ModelConfig, RunConfig
 from lbt_core.errors import DataError
 from lbt_core.plan import arm_folder, model_path
 from lbt_core.results import (
@@ -21,6 +21,7 @@ from lbt_core.results import (
 )
 from lbt_core.rows import Preference, Score
 from lbt_core.store import Files, read_shard
+from lbt_core.training.spec import TrainingSpec
 from tasks.context import RunContext
 from tasks.shards import ShardSummary, commit
 
@@ -74,6 +75,17 @@ def merged_folder(files: Files, arm: str) -> Path:
     return files.local(f"model/{arm_folder(arm)}/merged")
 
 
+def training_spec(config: RunConfig) -> TrainingSpec:
+    """How a run trains: what its training section leaves open is taken from the run."""
+    spec = config.training
+    if spec.seed is None:
+        spec = spec.model_copy(update={"seed": config.seed})
+    if spec.guards.max_new_tokens is None:
+        length = {"max_new_tokens": config.sampling.max_new_tokens}
+        spec = spec.model_copy(update={"guards": spec.guards.model_copy(update=length)})
+    return spec
+
+
 def train_step(
     context: RunContext,
     arm: str,
@@ -104,9 +116,7 @@ def train_step(
     started = time.monotonic()
     teacher = context.pinned(context.config.teacher)
     base, revision = model_path(teacher), teacher.revision
-    spec = context.config.training
-    if spec.seed is None:
-        spec = spec.model_copy(update={"seed": context.config.seed})
+    spec = training_spec(context.config)
     prompts = validation_prompts(context)
     folder = training_folder(context, arm)
     result = train_on_ray(
