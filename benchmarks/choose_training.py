@@ -46,15 +46,16 @@ def main() -> None:
     stored = read_shard(plan.files, plan.preference_shard(scores_digest(scores)))
     pairs = pairs_by_arm(stored)["combined"]
     base = model_path(config.teacher)
-    renderer = build_renderer(config.prompt, base, config.teacher.revision)
+    revision = plan.pinned(config.teacher).revision
+    renderer = build_renderer(config.prompt, base, revision)
     validation = plan.problems["validation"]
     prompts = [renderer.question(p.question) for p in validation]
     settings = Settings(0.0, 0, 1.0, config.evaluation.max_new_tokens)
     rows: list[dict[str, Any]] = []
     with GradePool() as pool, tempfile.TemporaryDirectory() as folder:
 
-        def measure(model: str) -> float:
-            engine = TransformersEngine(replace(spec(), model=model))
+        def measure(model: str, revision: str | None = None) -> float:
+            engine = TransformersEngine(replace(spec(), model=model, revision=revision))
             answers = sample(
                 validation,
                 samples=1,
@@ -66,7 +67,7 @@ def main() -> None:
             )
             return sum(a.correct for a in answers) / len(answers)
 
-        rows.append({"setting": "base", "pass1": measure(base)})
+        rows.append({"setting": "base", "pass1": measure(base, revision)})
         weights = given.nll or [config.training.loss_nll_weight]
         for rate, epochs, nll in itertools.product(given.rates, given.epochs, weights):
             training = config.training.model_copy(
@@ -79,8 +80,10 @@ def main() -> None:
                 }
             )
             out = Path(folder) / f"{rate}-{epochs}-{nll}"
-            result = train_dpo(base, pairs, training, out, validation_prompts=prompts[:16])
-            merged = merge_adapter(base, result.weights, out / "merged")
+            result = train_dpo(
+                base, pairs, training, out, revision=revision, validation_prompts=prompts[:16]
+            )
+            merged = merge_adapter(base, result.weights, out / "merged", revision)
             rows.append(
                 {
                     "setting": f"lr {rate:g}, {epochs:g} epochs, NLL {nll:g}",

@@ -52,13 +52,17 @@ class RunContext:
         """The engines of a model, started at the first use. Engines of another model are ended
         first: two models never share the memory."""
         device = cluster_device(self.config.engines)
-        spec = engine_spec(model, self.config.engines, device, self.config.seed)
+        spec = engine_spec(self.pinned(model), self.config.engines, device, self.config.seed)
         with self._choosing:
             if self._pool is not None and self._pool.spec != spec:
                 self.release_engines()
             if self._pool is None:
                 self._pool = EnginePool(spec, self.config.engines, keep_warm=self.keep_warm)
             return self._pool
+
+    def pinned(self, model: ModelConfig) -> ModelConfig:
+        """A model of this run at the commit that the run is on, wherever its branch has got to."""
+        return self.plan.pinned(model)
 
     def engine_stats(self) -> dict[str, EngineStats]:
         """Counters and gauges of the running engines, by name."""
@@ -93,9 +97,10 @@ class RunContext:
 def open_run(store: RunStore, *, keep_warm: bool) -> Iterator[RunContext]:
     """The context of a run whose lock is held; Ray must be initialised."""
     config = store.config
-    renderer = build_renderer(config.prompt, model_path(config.teacher), config.teacher.revision)
     store.settle_identities(resolve_identities(config))
     plan = Plan(store.files, config, store.identities)
+    teacher = plan.pinned(config.teacher)
+    renderer = build_renderer(config.prompt, model_path(teacher), teacher.revision)
     with GradingPool(config.grading, config.subject) as grading:
         context = RunContext(store, plan, renderer, Progress(), grading, keep_warm)
         try:

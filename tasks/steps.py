@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from lbt_core import DataError
 from lbt_core.generation import Completion, Request
+from lbt_core.generation.engine import ERROR
 from lbt_core.method.exams import examine, set_exams
 from lbt_core.method.sampling import sample
 from lbt_core.run.config import ModelConfig
@@ -145,7 +147,7 @@ def _sample_job(context: RunContext, index: int, then: Callable[[int], list[Job]
             generate=_generator(context, context.config.teacher, usage),
             grade=context.grade,
         )
-        return made, usage.summary() | _counts(made)
+        return made, usage.summary() | _checked(context, shard, made)
 
     return Job(
         shard.name,
@@ -180,7 +182,7 @@ def _exam_job(context: RunContext, index: int, student: int, shard: Shard[Any]) 
             grade=context.grade,
             extract=context.extract,
         )
-        return made, usage.summary() | _counts(made)
+        return made, usage.summary() | _checked(context, shard, made)
 
     return Job(
         shard.name,
@@ -222,13 +224,27 @@ def _evaluation_job(
             generate=_generator(context, model, usage),
             grade=context.grade,
         )
-        return made, usage.summary() | _counts(made)
+        return made, usage.summary() | _checked(context, shard, made)
 
     return Job(
         shard.name,
         f"{shard.name} · {len(shard.keys or ())} problems",
         lambda: commit(context.files, shard, rows, context.progress),
     )
+
+
+def _checked(context: RunContext, shard: Shard[Any], rows: Sequence[Any]) -> dict[str, Any]:
+    """The rows' counts. Raises DataError where too many of the shard's prompts could not be run."""
+    errors = [row.finish_reason for row in rows if row.finish_reason.startswith(ERROR)]
+    allowed = context.config.shards.max_error_share
+    if len(errors) > allowed * len(rows):
+        ((reason, times),) = Counter(errors).most_common(1)
+        raise DataError(
+            f"{len(errors)} of {len(rows)} prompts of {shard.name} could not be run (most often, "
+            f"{times} times: {reason.removeprefix(ERROR)}); above shards.max_error_share "
+            f"{allowed:g}: raise max_model_len, shorten what is asked or shown, or allow more"
+        )
+    return _counts(rows)
 
 
 def _counts(rows: Sequence[Any]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def train_on_ray(
     spec: TrainingSpec,
     out_dir: str | Path,
     *,
+    revision: str | None = None,
     validation_prompts: Sequence[str] = (),
     resume: bool = True,
     on_log: Callable[[str], None] | None = None,
@@ -68,6 +69,7 @@ def train_on_ray(
         _worker,
         train_loop_config={
             "model_path": model_path,
+            "revision": revision,
             "spec": spec.model_dump(mode="json"),
             "out_dir": str(out_dir),
             "validation_prompts": list(validation_prompts),
@@ -116,6 +118,7 @@ def _worker(config: Mapping[str, Any]) -> dict[str, Any]:
             from_table(pq.read_table(out_dir / _PAIRS), Preference),
             TrainingSpec.model_validate(config["spec"]),
             out_dir,
+            revision=config["revision"],
             validation_prompts=config["validation_prompts"],
             on_log=lambda line: None if line.startswith("training step") else messages.append(line),
             prepare=_report_to_ray,

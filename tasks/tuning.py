@@ -10,7 +10,7 @@ from typing import Any
 import ray
 
 from lbt_core import DataError
-from lbt_core.run.config import ModelConfig
+from lbt_core.run.config import ModelConfig, RunConfig
 from lbt_core.run.plan import arm_folder, model_path
 from lbt_core.run.results import (
     compute_pairs,
@@ -21,6 +21,7 @@ from lbt_core.run.results import (
 )
 from lbt_core.store import Files, read_shard
 from lbt_core.store.rows import Preference, Score
+from lbt_core.training.spec import TrainingSpec
 from tasks.context import RunContext
 from tasks.shards import ShardSummary, commit
 
@@ -74,6 +75,17 @@ def merged_folder(files: Files, arm: str) -> Path:
     return files.local(f"model/{arm_folder(arm)}/merged")
 
 
+def training_spec(config: RunConfig) -> TrainingSpec:
+    """How a run trains: what its training section leaves open is taken from the run."""
+    spec = config.training
+    if spec.seed is None:
+        spec = spec.model_copy(update={"seed": config.seed})
+    if spec.guards.max_new_tokens is None:
+        length = {"max_new_tokens": config.sampling.max_new_tokens}
+        spec = spec.model_copy(update={"guards": spec.guards.model_copy(update=length)})
+    return spec
+
+
 def train_step(
     context: RunContext,
     arm: str,
@@ -99,20 +111,25 @@ def train_step(
 
     _make_room(context, arm, mark)
     started = time.monotonic()
-    base = model_path(context.config.teacher)
-    spec = context.config.training
-    if spec.seed is None:
-        spec = spec.model_copy(update={"seed": context.config.seed})
+    teacher = context.pinned(context.config.teacher)
+    base, revision = model_path(teacher), teacher.revision
+    spec = training_spec(context.config)
     prompts = validation_prompts(context)
     folder = training_folder(context, arm)
     result = train_on_ray(
-        base, pairs, spec, folder, validation_prompts=prompts, on_log=say, cores=cores
+        base,
+        pairs,
+        spec,
+        folder,
+        revision=revision,
+        validation_prompts=prompts,
+        on_log=say,
+        cores=cores,
     )
     gpu = ray.cluster_resources().get("GPU", 0) >= 1
     merge = ray.remote(_merge).options(num_cpus=1, num_gpus=1 if gpu else 0, max_retries=2)
-    check = ray.get(
-        merge.remote(base, result.weights, str(model), prompts[:CHECKED_PROMPTS], result.full)
-    )
+    watched = prompts[:CHECKED_PROMPTS]
+    check = ray.get(merge.remote(base, revision, result.weights, str(model), watched, result.full))
     summary = asdict(result) | {"fingerprint": mark, "arm": arm, "merged": str(model)}
     if check is not None:
         summary["merge_check"] = check
@@ -127,7 +144,12 @@ def train_step(
 
 
 def _merge(
-    base: str, weights: str, merged: str, prompts: Sequence[str], full: bool
+    base: str,
+    revision: str | None,
+    weights: str,
+    merged: str,
+    prompts: Sequence[str],
+    full: bool,
 ) -> dict[str, Any] | None:
     """Merge an adapter and check it, in a process of its own: loading a model is not safe beside
     another one in the same process, and the flow's process stays free of torch."""
@@ -136,8 +158,10 @@ def _merge(
         merge_adapter,
     )
 
-    merge_adapter(base, weights, merged)
-    return None if full else asdict(check_merge(base, weights, merged, prompts))
+    merge_adapter(base, weights, merged, revision)
+    if full:
+        return None
+    return asdict(check_merge(base, weights, merged, prompts, revision=revision))
 
 
 def validation_prompts(context: RunContext) -> list[str]:

@@ -78,9 +78,10 @@ ORDER = {
     "corpora": {"method", "store"},
     "subjects": {"corpora", "method", "store"},
     "run": {
-        *("subjects", "corpora", "measurement", "method", "store", "training", "embedded"),
+        *("subjects", "corpora", "measurement", "method", "store"),
+        *("training", "generation", "embedded"),
     },
-    "reporting": {"run", "subjects", "measurement", "method", "store"},
+    "reporting": {"run", "subjects", "measurement", "method", "generation", "store"},
 }
 
 

@@ -47,6 +47,9 @@ def evaluate(
             help="embedded, a folder, a hub id, or a run, <store>/<run>, for its tuned model."
         ),
     ] = "embedded",
+    revision: Annotated[
+        str | None, typer.Option(help="Commit, tag or branch of a hub id; default: main.")
+    ] = None,
     split: Annotated[str | None, typer.Option(help="Only problems of this split.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many problems.")] = None,
     samples: Annotated[
@@ -88,7 +91,8 @@ def evaluate(
     console = Console(stderr=True)
     prompt = PromptConfig.model_validate({"chat": chat})
     with console.status(f"Loading {path} …"):
-        renderer, loaded = build_renderer(prompt, path, None), _load(path, engine, seed)
+        renderer = build_renderer(prompt, path, revision)
+        loaded = _load(path, revision, engine, seed)
     with GradePool(subject=subject) as pool, Progress(console=console) as bar:
         greedy = Settings(0.0, 0, 1.0, max_new_tokens)
         drawn = Settings(temperature, top_k, 1.0, max_new_tokens)
@@ -101,7 +105,8 @@ def evaluate(
         _write(out, answers, sampled)
     _show(found, Console(stderr=json_))
     if json_:
-        record = {"model": model, "path": path, "problems_from": problems, **asdict(found)}
+        record = {"model": model, "path": path, "revision": revision}
+        record |= {"problems_from": problems, **asdict(found)}
         print(json.dumps(record))
 
 
@@ -155,7 +160,7 @@ def _ks(text: str, samples: int) -> list[int]:
     return ks
 
 
-def _load(path: str, kind: str, seed: int) -> "Engine":
+def _load(path: str, revision: str | None, kind: str, seed: int) -> "Engine":
     """The model in an engine of this process."""
     from lbt_core.generation import EngineSpec, build_engine  # noqa: PLC0415 - heavy
     from lbt_core.training.loading import gpu_available  # noqa: PLC0415 - heavy
@@ -165,7 +170,7 @@ def _load(path: str, kind: str, seed: int) -> "Engine":
     spec = EngineSpec(
         **values,
         model=path,
-        revision=None,
+        revision=revision,
         dtype="bfloat16",
         max_model_len=None,
         tensor_parallel=1,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.cli.run import Overrides, Profile
-from lbt_core.embedded import embedded_model_path
+from lbt_core.generation.models import commit_of, model_folder
 from lbt_core.run.config import RunConfig, load_config
 from lbt_core.run.forecast import (
     BANDWIDTH_SHARE,
@@ -106,19 +107,21 @@ def _tokenizer(config: RunConfig) -> tuple[Callable[[str], int], str, int | None
 
     path = model_path(config.teacher)
     try:
-        tokenizer = (
-            Tokenizer.from_file(f"{path}/tokenizer.json")
-            if path.startswith(("/", ".")) or path == str(embedded_model_path())
-            else Tokenizer.from_pretrained(path)
-        )
+        revision = config.teacher.revision
+        if not Path(path).is_dir():  # where the hub cannot be reached, say so without its retries
+            revision = commit_of(path, revision) or _unknown(path)
+        folder = model_folder(path, revision, weights=False)
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception:  # the library raises a bare Exception for every failure
         rule = f"nobody: a rule of thumb, {CHARACTERS_PER_TOKEN} characters each"
         return lambda text: round(len(text) / CHARACTERS_PER_TOKEN), rule, None
     return lambda text: len(tokenizer.encode(text).ids), config.teacher.path, _parameters(path)
 
 
-def _parameters(path: str) -> int | None:
-    from pathlib import Path  # noqa: PLC0415
+def _unknown(path: str) -> str:
+    raise OSError(f"{path} is neither in the local hub cache nor on a hub in reach")
 
+
+def _parameters(path: str) -> int | None:
     files = list(Path(path).glob("*.safetensors"))
     return sum(f.stat().st_size for f in files) // 2 or None

@@ -29,6 +29,9 @@ def solve(
             help="embedded, a folder, a hub id, or a run, <store>/<run>, for its tuned model."
         ),
     ] = "embedded",
+    revision: Annotated[
+        str | None, typer.Option(help="Commit, tag or branch of a hub id; default: main.")
+    ] = None,
     chat: Annotated[str, typer.Option(help="Chat format: card or template.")] = "card",
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer, tokens.")] = 400,
     subject: SubjectOption = DEFAULT,
@@ -52,7 +55,7 @@ def solve(
             EngineSpec(
                 kind="transformers",
                 model=path,
-                revision=None,
+                revision=revision,
                 dtype="bfloat16",
                 max_model_len=None,
                 device=_device(),
@@ -67,7 +70,7 @@ def solve(
             )
         )
         prompt = PromptConfig.model_validate({"chat": chat})
-        renderer = build_renderer(prompt, path, None)
+        renderer = build_renderer(prompt, path, revision)
         found = solve_one(
             question, engine, renderer, max_new_tokens, field, pool.grade_many, pool.extract_many
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from lbt_core import UserError
+from lbt_core.generation.models import named
 from lbt_core.generation.refusals import explain
 
 ERROR = "error:"
@@ -128,7 +129,8 @@ class Engine(Protocol):
 def build_engine(spec: EngineSpec) -> Engine:
     """Load the engine that a spec describes (seconds to minutes).
 
-    Raises ModelCannotLoad with the cause, ModuleNotFoundError where the engine is not installed.
+    Raises UserError with the cause (ModelCannotLoad where it is the engine's), ModuleNotFoundError
+    where the engine is not installed.
     """
     try:
         if spec.kind == "transformers":
@@ -142,7 +144,7 @@ def build_engine(spec: EngineSpec) -> Engine:
         )
 
         return VllmEngine(spec)
-    except (ModelCannotLoad, ModuleNotFoundError):
+    except (UserError, ModuleNotFoundError):
         raise
     except Exception as error:
-        raise ModelCannotLoad(explain(spec.model, error)) from error
+        raise ModelCannotLoad(explain(named(spec.model, spec.revision), error)) from error

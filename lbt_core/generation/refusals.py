@@ -26,7 +26,8 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         "on every machine of the cluster",
     ),
     (
-        r"OutOfMemory|out of memory|Free memory on device|No available memory for the cache|"
+        r"OutOfMemory|out of memory|Free memory on device|is less than requested memory|"
+        r"No available memory for the cache|"
         r"larger than the (?:available|maximum) (?:KV cache|number of tokens)|can't allocate memory"
         r"|DefaultCPUAllocator|\bMemoryError|Cannot allocate memory|was killed as it loaded",
         "out of memory",

@@ -17,6 +17,7 @@ from lbt_core.generation.engine import (
     Request,
     Settings,
 )
+from lbt_core.generation.models import model_folder
 from lbt_core.generation.turns import stop_token_ids
 
 BATCH = 32
@@ -26,25 +27,26 @@ class TransformersEngine:
     """One causal language model behind the engine protocol."""
 
     def __init__(self, spec: EngineSpec) -> None:
-        """Load model and tokenizer. Raises OSError where there is no such model."""
+        """Load model and tokenizer. Raises UserError where there is no such model, and whatever
+        transformers raises where it cannot be loaded."""
         import torch  # noqa: PLC0415 - heavy
         from transformers import (  # noqa: PLC0415 - heavy
             AutoModelForCausalLM,
             AutoTokenizer,
         )
 
+        folder = model_folder(spec.model, spec.revision)
         self._torch: Any = torch
         self._device = "cuda" if spec.device == "gpu" else "cpu"
         dtype = "auto" if spec.dtype == "auto" else getattr(torch, spec.dtype)
         self._model: Any = AutoModelForCausalLM.from_pretrained(
-            spec.model,
-            revision=spec.revision,
+            folder,
             dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
         ).to(self._device)
         self._model.eval()
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(spec.model, revision=spec.revision)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder)
         self._tokenizer.padding_side = "left"
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token

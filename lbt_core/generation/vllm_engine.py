@@ -25,6 +25,7 @@ from lbt_core.generation.engine import (
     ModelCannotLoad,
     Request,
 )
+from lbt_core.generation.models import model_folder, named
 from lbt_core.generation.refusals import explain, hollow, root_cause
 from lbt_core.generation.turns import stop_token_ids
 
@@ -169,6 +170,7 @@ class VllmEngine:
         from vllm.engine.arg_utils import EngineArgs  # noqa: PLC0415 - heavy
         from vllm.v1.engine.llm_engine import LLMEngine  # noqa: PLC0415 - heavy
 
+        name = named(spec.model, spec.revision)
         arguments = EngineArgs(**_engine_arguments(spec))
         if not spec.core_in_process:
             return LLMEngine.from_engine_args(arguments)
@@ -185,10 +187,10 @@ class VllmEngine:
                 log.close()
                 killed = _ENDED in str(error) and not root_cause(said)
                 if not killed:
-                    raise ModelCannotLoad(explain(spec.model, error, said)) from error
+                    raise ModelCannotLoad(explain(name, error, said)) from error
                 if attempt == LOAD_ATTEMPTS:
                     reason = f"{attempt} times its engine core was killed as it loaded"
-                    raise ModelCannotLoad(explain(spec.model, reason)) from error
+                    raise ModelCannotLoad(explain(name, reason)) from error
         raise AssertionError("unreachable")
 
     def _watch_core(self) -> None:
@@ -311,9 +313,7 @@ class VllmEngine:
 
 def _engine_arguments(spec: EngineSpec) -> dict[str, Any]:
     arguments: dict[str, Any] = {
-        "model": spec.model,
-        "revision": spec.revision,
-        "tokenizer_revision": spec.revision,
+        "model": str(model_folder(spec.model, spec.revision, weights=spec.load_format != "dummy")),
         "dtype": spec.dtype,
         "max_model_len": spec.max_model_len,
         "max_num_seqs": spec.max_num_seqs,

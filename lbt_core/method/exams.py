@@ -139,8 +139,10 @@ def score(
 ) -> list[Score]:
     """Scores of the rationales from the results of their exams.
 
-    ``results`` are (problem id, rationale key, student, correct), one per exam answer. A rationale
-    without an exam (its prompt could not be run) has LbT score 0.
+    ``results`` are (problem id, rationale key, student, correct), one per exam answer, without the
+    prompts that could not be run. The score is the mean over the students that answered; without
+    any (the rationale's own prompt, or all of its exam's, could not be run) it is 0 and
+    ``exam_answers`` says so.
     """
     tally: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     for problem_id, key, student, correct in results:
@@ -152,7 +154,8 @@ def score(
         key = rationale_key(rationale, deduplicate)
         counted = [tally.get((rationale.problem_id, key, s), [0, 0]) for s in students]
         by_student = tuple(right / asked if asked else 0.0 for right, asked in counted)
-        lbt = sum(by_student) / len(by_student)
+        answered = [right / asked for right, asked in counted if asked]
+        lbt = sum(answered) / len(answered) if answered else 0.0
         scores.append(
             Score(
                 problem_id=rationale.problem_id,

@@ -65,7 +65,8 @@ class PairSet:
     and per rationale were lifted to reach it. ``eligible`` counts the ordered pairs that the arm's
     rule admits. Problems without a pair are ``tied`` (more than one text, none far enough apart) or
     have a ``single_text``. ``unfinished`` counts rationales that never ended their turn: they are
-    part of no pair, because training ends every completion with the end-of-turn token.
+    part of no pair, because training ends every completion with the end-of-turn token. Nor are the
+    ``unexamined``, all of whose exam prompts could not be run: their LbT score is not known.
     """
 
     arm: Arm
@@ -77,6 +78,7 @@ class PairSet:
     tied: int
     single_text: int
     unfinished: int
+    unexamined: int
     right_over_wrong: int
     both_right: int
     both_wrong: int
@@ -126,7 +128,7 @@ def build_pairs(
     smaller only where no more eligible pairs exist. Raises DataError on a score without its
     rationale.
     """
-    texts, unfinished = _distinct_texts(scores, rationales, spec)
+    texts, unfinished, unexamined = _distinct_texts(scores, rationales, spec)
     eligible = {problem: _eligible(of, arm, spec) for problem, of in texts.items()}
     at_random = arm in ("random", "correctness") or spec.selection == "weighted-random"
     ranked = {
@@ -151,6 +153,7 @@ def build_pairs(
         tied=sum(len(texts[p]) > 1 and not eligible[p] for p in texts),
         single_text=sum(len(of) == 1 for of in texts.values()),
         unfinished=unfinished,
+        unexamined=unexamined,
         right_over_wrong=sum(a.correct and not b.correct for a, b in chosen),
         both_right=sum(a.correct and b.correct for a, b in chosen),
         both_wrong=sum(not a.correct and not b.correct for a, b in chosen),
@@ -160,24 +163,29 @@ def build_pairs(
 
 def _distinct_texts(
     scores: Iterable[Score], rationales: Iterable[Rationale], spec: PreferenceSpec
-) -> tuple[dict[str, list[_Text]], int]:
-    """Each problem's distinct finished texts, and how many rationales were unfinished.
+) -> tuple[dict[str, list[_Text]], int, int]:
+    """Each problem's distinct finished texts, and how many rationales were unfinished, and how many
+    unexamined (where others of their problem were).
 
     Samples with the same text are one text; where each took its own exam, their LbT scores average.
     """
     by_sample = {(r.problem_id, r.sample): r for r in rationales}
     groups: dict[tuple[str, str], list[Score]] = defaultdict(list)
     problems: dict[str, list[_Text]] = {}
-    unfinished = 0
-    for score in sorted(scores, key=lambda s: (s.problem_id, s.sample)):
+    unfinished = unexamined = 0
+    scores = sorted(scores, key=lambda s: (s.problem_id, s.sample))
+    examined = {score.problem_id for score in scores if score.exam_answers}
+    for score in scores:
         rationale = by_sample.get((score.problem_id, score.sample))
         if rationale is None:
             raise DataError(f"no rationale for the score of {score.problem_id}, {score.sample}")
         problems.setdefault(score.problem_id, [])
-        if rationale.finish_reason == "stop":
-            groups[score.problem_id, rationale.text_key].append(score)
-        else:
+        if rationale.finish_reason != "stop":
             unfinished += 1
+        elif score.problem_id in examined and not score.exam_answers:
+            unexamined += 1
+        else:
+            groups[score.problem_id, rationale.text_key].append(score)
     for (problem_id, key), group in groups.items():
         first, lbt = group[0], fmean(score.lbt for score in group)
         problems[problem_id].append(
@@ -193,7 +201,7 @@ def _distinct_texts(
                 combined_score(first.correct, lbt, spec),
             )
         )
-    return problems, unfinished
+    return problems, unfinished, unexamined
 
 
 def _eligible(

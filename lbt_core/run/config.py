@@ -150,6 +150,9 @@ class ShardConfig(Section):
     """Teaching problems per rationale and exam shard."""
     evaluation_problems: int = Field(64, ge=1, title="Test problems per shard")
     """Test problems per evaluation shard."""
+    max_error_share: float = Field(0.1, ge=0, le=1, title="Error rows kept, share of a shard")
+    """A shard of which a larger share of prompts could not be run (too long for the context, say)
+    fails instead of being stored."""
 
 
 class EngineConfig(Section):

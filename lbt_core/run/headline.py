@@ -5,7 +5,7 @@ from typing import Any
 
 from lbt_core.measurement.estimators import mcnemar
 from lbt_core.run.plan import Plan
-from lbt_core.store import inspect_shard, read_shard
+from lbt_core.store import Shard, inspect_shard, read_shard
 from lbt_core.store.rows import Preference, Rationale
 
 
@@ -23,6 +23,12 @@ def pass_at_1(rows: Sequence[Rationale]) -> float:
 def arm_marks(plan: Plan, pairs: Mapping[str, Sequence[Preference]]) -> dict[str, str]:
     """Fingerprint of each arm's tuned model."""
     return {arm: plan.training_fingerprint(pairs.get(arm, [])) for arm in plan.config.arms}
+
+
+def failed_prompts(plan: Plan, shards: Sequence[Shard[Any]]) -> int:
+    """Rows of stored shards whose prompt could not be run."""
+    summaries = [inspect_shard(plan.files, shard).summary or {} for shard in shards]
+    return sum(int(s.get("finish_reasons", {}).get("error", 0)) for s in summaries)
 
 
 def run_summary(
@@ -43,18 +49,20 @@ def run_summary(
     arms = {arm: evaluation_rows(plan, arm, mark) for arm, mark in marks.items()}
     tuned = arms["combined"]
     controls = {arm: round(pass_at_1(rows), 4) for arm, rows in arms.items() if arm != "combined"}
-    answers = sum(
-        inspect_shard(plan.files, shard).rows
-        for index in range(len(plan.sample_shards))
-        for shard in plan.exam_shards(index)
-    )
+    exams = [s for i in range(len(plan.sample_shards)) for s in plan.exam_shards(i)]
+    tests = [s for arm, m in ((None, ""), *marks.items()) for s in plan.evaluation_shards(arm, m)]
     test = mcnemar([r.correct for r in base], [r.correct for r in tuned])
     return {
         "run": run,
         "problems_train": len(plan.problems["train"]),
         "problems_test": len(plan.problems["test"]),
         "rationales": sum(len(s.keys or ()) for s in plan.sample_shards),
-        "exam_answers": answers,
+        "exam_answers": sum(inspect_shard(plan.files, shard).rows for shard in exams),
+        "failed_prompts": {
+            "sample": failed_prompts(plan, plan.sample_shards),
+            "examine": failed_prompts(plan, exams),
+            "evaluate": failed_prompts(plan, tests),
+        },
         "pairs": len(pairs.get("combined", [])),
         "base_pass1": round(pass_at_1(base), 4),
         "tuned_pass1": round(pass_at_1(tuned), 4),

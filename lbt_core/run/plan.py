@@ -83,6 +83,17 @@ class Plan:
             values |= stage_values(self.config, stage)
         return values
 
+    def pinned(self, model: ModelConfig) -> ModelConfig:
+        """A hub model of the run at the commit on record, for whatever loads it; another model as
+        it is."""
+        students = zip(student_labels(self.config), self.config.student_models(), strict=True)
+        named = {"teacher": self.config.teacher} | {f"student {k}": m for k, m in students}
+        for name, one in named.items():
+            path, _, commit = self.identities.get(name, "").rpartition("@")
+            if one == model and path == model_path(model):
+                return model.model_copy(update={"revision": commit})
+        return model
+
     # --- prepare --------------------------------------------------------------------------------
 
     def problem_shards(self) -> dict[str, Shard[Problem]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lbt_core import UserError
+from lbt_core.generation.models import model_folder
 from lbt_core.method.prompts import Example, Renderer, card_chat, template_chat
 from lbt_core.run.config import PromptConfig
 
@@ -12,14 +13,14 @@ from lbt_core.run.config import PromptConfig
 def build_renderer(config: PromptConfig, model: str, revision: str | None) -> Renderer:
     """The renderer of a run. Loads the model's tokenizer only for ``chat: template``.
 
-    Raises UserError where the examples' file cannot be read, naming its line, and where the
-    tokenizer has no chat template.
+    Raises UserError where the examples' file cannot be read, naming its line, where there is no
+    such model, and where its tokenizer has no chat template.
     """
     chat = card_chat
     if config.chat == "template":
         from transformers import AutoTokenizer  # noqa: PLC0415 - heavy
 
-        tokenizer: Any = AutoTokenizer.from_pretrained(model, revision=revision)
+        tokenizer: Any = AutoTokenizer.from_pretrained(model_folder(model, revision, weights=False))
         if tokenizer.chat_template is None:
             raise UserError(f"prompt.chat=template: {model} has no chat template; use card")
 

@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lbt_core.generation.engine import ERROR
 from lbt_core.method.exams import score
 from lbt_core.method.preferences import PairSet, build_pairs
 from lbt_core.method.prompts import Renderer
@@ -28,7 +30,8 @@ def exam_results(plan: Plan) -> Iterator[tuple[str, str, str, bool]]:
 
 
 def exam_columns(plan: Plan, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """These columns of every stored exam answer.
+    """These columns of every stored exam answer. A prompt that could not be run is no answer,
+    neither right nor wrong.
 
     Only they are read: the texts of a full run do not fit in memory at once.
     """
@@ -38,7 +41,8 @@ def exam_columns(plan: Plan, columns: Sequence[str]) -> Iterator[tuple[Any, ...]
             path = plan.exam_shard_path(index, student)
             with plan.files.fs.open(plan.files.full(path), "rb") as file:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
-                table = parquet.read(columns=list(columns))
+                table = parquet.read(columns=[*columns, "finish_reason"])
+            table = table.filter(pc.invert(pc.starts_with(table["finish_reason"], ERROR)))
             yield from zip(*(table[c].to_pylist() for c in columns), strict=True)
 
 

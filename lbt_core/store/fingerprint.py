@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from lbt_core.generation.models import commit_of
+
 BLOCK = 2**16
 BLOCKS = 1024
 
@@ -43,13 +45,14 @@ def keys_digest(keys: Iterable[tuple[Any, ...]]) -> str:
 
 
 def model_identity(path: str, revision: str | None) -> str:
-    """Identity of a model's weights: for a hub id its name and revision, for a folder a hash of its
+    """Identity of a model's weights: for a hub id its name and the commit that its revision is now
+    (the revision itself where neither hub nor local cache tells), for a folder a hash of its
     configuration, its tokenizer, and blocks spread evenly over every weight file (all of a small
     one): other weights of the same shape differ in them, and 16 GB take no minute to read.
     """
     folder = Path(path)
     if not folder.is_dir():
-        return f"{path}@{revision or 'main'}"
+        return f"{path}@{commit_of(path, revision) or revision or 'main'}"
     digest = hashlib.sha256()
     for file in sorted(folder.iterdir()):
         if file.name == "config.json" or file.name.startswith("tokenizer"):

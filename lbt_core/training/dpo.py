@@ -16,6 +16,7 @@ from statistics import fmean
 from typing import Any
 
 from lbt_core import UserError
+from lbt_core.generation.models import model_folder
 from lbt_core.store.rows import Preference
 from lbt_core.training import checkpoints
 from lbt_core.training.data import EncodedPairs, LeftOut, describe_left_out, encode_pairs
@@ -32,7 +33,6 @@ from lbt_core.training.loading import (
     gpu_available,
     load_model,
     load_tokenizer,
-    model_folder,
     usable_quantization,
 )
 from lbt_core.training.spec import TrainingSpec
@@ -79,6 +79,7 @@ def train_dpo(
     spec: TrainingSpec,
     out_dir: str | Path,
     *,
+    revision: str | None = None,
     validation_prompts: Sequence[str] = (),
     resume: bool = True,
     on_log: Callable[[str], None] | None = None,
@@ -88,7 +89,8 @@ def train_dpo(
 
     Called again on the same folder it continues from the last whole checkpoint, in the same data
     order, or returns the finished result. Called on every worker of a ``torch.distributed`` group
-    it trains data-parallel; the folder must then be shared by the workers. ``validation_prompts``
+    it trains data-parallel; the folder must then be shared by the workers. ``revision`` is that of
+    a hub id, the same that sampled the pairs. ``validation_prompts``
     are rendered prompts that the format checks answer; ``on_log`` gets one line a step and every
     warning, on the first worker; ``prepare`` gets the trainer before it starts (a launcher's hook).
 
@@ -97,7 +99,7 @@ def train_dpo(
     model collapses before the first checkpoint.
     """
     out_dir, say = Path(out_dir), on_log or _log.info
-    model_dir = model_folder(model_path)
+    model_dir = model_folder(model_path, revision)
     tokenizer = load_tokenizer(model_dir)
     encoded = encode_pairs(tokenizer, pairs, spec.max_length)
     quantization = usable_quantization(spec, say)

@@ -5,20 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from lbt_core import UserError
+from lbt_core.generation.refusals import explain
 from lbt_core.training.spec import TrainingSpec
-
-
-def model_folder(model_path: str) -> Path:
-    """The model's folder; a hub id is looked up in, or fetched into, the local hub cache."""
-    if (Path(model_path) / "config.json").is_file():
-        return Path(model_path)
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 (only for hub ids)
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
-
-    try:
-        return Path(snapshot_download(model_path))
-    except (OSError, HFValidationError, HfHubHTTPError) as error:
-        raise UserError(f"{model_path}: neither a model folder nor a hub id ({error})") from None
 
 
 def load_tokenizer(model_dir: Path) -> Any:
@@ -76,7 +64,10 @@ def load_model(model_dir: Path, spec: TrainingSpec, quantization: str, local_ran
         )
         if gpu_available():
             options["device_map"] = {"": local_rank}
-    model = AutoModelForCausalLM.from_pretrained(model_dir, **options)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(model_dir, use_safetensors=True, **options)
+    except Exception as error:  # nothing that another attempt would mend
+        raise UserError(explain(str(model_dir), error)) from error
     for module in model.modules():
         # On CPUs with AVX512-BF16 bitsandbytes repacks 4-bit weights at the first forward pass in
         # evaluation mode (here the reference's), for a kernel through which no gradient flows.

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lbt_core.generation.models import model_folder
 from lbt_core.generation.turns import end_token_id, stop_token_ids
 from lbt_core.training.data import prompt_ids
-from lbt_core.training.loading import load_tokenizer, model_folder
+from lbt_core.training.loading import load_tokenizer
 
 # Everything of a model folder that is neither weights nor configuration.
 _TEXT_FILES = ("tokenizer*", "special_tokens_map.json", "chat_template*", "vocab*", "merges.txt")
@@ -46,7 +47,9 @@ class MergeCheck:
         return all(one.margin < TIE for one in self.differences)
 
 
-def merge_adapter(base: str, adapter: str | Path, out_dir: str | Path) -> str:
+def merge_adapter(
+    base: str, adapter: str | Path, out_dir: str | Path, revision: str | None = None
+) -> str:
     """Writes base plus adapter as one bfloat16 model with tokenizer and generation settings.
 
     The base is loaded afresh in float32 (4 bytes a parameter of memory): merging into the 4-bit
@@ -56,7 +59,7 @@ def merge_adapter(base: str, adapter: str | Path, out_dir: str | Path) -> str:
     import torch  # noqa: PLC0415 (heavy import, only where used)
     from transformers import AutoModelForCausalLM  # noqa: PLC0415 (heavy import)
 
-    base_dir, adapter, out_dir = model_folder(base), Path(adapter), Path(out_dir)
+    base_dir, adapter, out_dir = model_folder(base, revision), Path(adapter), Path(out_dir)
     if (adapter / "adapter_config.json").is_file():
         from peft import PeftModel  # noqa: PLC0415 (heavy import, only where used)
 
@@ -86,6 +89,7 @@ def check_merge(
     merged: str | Path,
     prompts: Sequence[str],
     max_new_tokens: int = 128,
+    revision: str | None = None,
 ) -> MergeCheck:
     """Answers rendered prompts greedily with base plus adapter and with the merged model.
 
@@ -95,7 +99,7 @@ def check_merge(
     from peft import PeftModel  # noqa: PLC0415 (heavy import, only where used)
     from transformers import AutoModelForCausalLM  # noqa: PLC0415 (heavy import)
 
-    base_dir = model_folder(base)
+    base_dir = model_folder(base, revision)
     tokenizer = load_tokenizer(base_dir)
     fresh = AutoModelForCausalLM.from_pretrained(base_dir, dtype=torch.float32)
     wanted = _greedy(PeftModel.from_pretrained(fresh, adapter), tokenizer, prompts, max_new_tokens)

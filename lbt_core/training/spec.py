@@ -18,8 +18,9 @@ class GuardSpec(Section):
 
     prompts: int = Field(16, ge=0, le=512, title="Validation prompts per check")
     """Validation prompts answered greedily at each check; 0 turns the check off."""
-    max_new_tokens: int = Field(512, ge=8, le=8192, title="Longest answer in a check, tokens")
-    """Longest answer in a check, in tokens; a longer one counts as malformed."""
+    max_new_tokens: int | None = Field(None, ge=8, title="Longest answer in a check, tokens")
+    """Longest answer in a check, in tokens; a longer one counts as malformed. As long as a
+    rationale (sampling.max_new_tokens) where none is given."""
     min_format_share: float = Field(0.7, ge=0, le=1, title="Format rate kept, fraction")
     """Stop when the format rate falls below this share of the rate before training."""
     max_chosen_drop: float = Field(1.0, gt=0, le=100, title="Chosen drop, nats per token")

@@ -162,7 +162,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             return
         found: list[Any] = [None]
         if state.is_world_process_zero:
-            found = [check_text(self.trainer, self._prompts, self._spec.guards.max_new_tokens)]
+            # outside a run nothing says how long an answer may be, but that it must fit a pair
+            longest = self._spec.guards.max_new_tokens or self._spec.max_length
+            found = [check_text(self.trainer, self._prompts, longest)]
         broadcast_object_list(found)
         rate, divergence = found[0]
         row = {"step": state.global_step, "format_rate": rate}

@@ -50,6 +50,17 @@ KINDS = {
         "out of memory",
         "lbt plan",
     ),
+    "no weights": (
+        "OSError: Error no file named model.safetensors found in directory /m.",
+        "no safetensors weights",
+        "*.safetensors",
+    ),
+    "KV cache on a CPU": (
+        "ValueError: Available memory on node 0 (10.5/15.84 GiB) on kv cache allocation is less "
+        "than requested memory for kv (2000.0 GiB).",
+        "out of memory",
+        "engines.kv_cache_gib",
+    ),
     "torn weights": (
         "safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata, "
         "file not fully covered",
