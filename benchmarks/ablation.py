@@ -44,7 +44,7 @@ from ablation_work import Job, run_jobs, worker_pool
 from rich.console import Console
 
 from lbt_core.embedded import embedded_model_path
-from lbt_core.store.fingerprint import model_identity
+from lbt_core.generation.models import model_identity
 
 # Seconds of one core, measured with the demo's sizes and the embedded model: what a cell's
 # rationales and exams take, and one training with its measurement. Replaced by the mean of what is

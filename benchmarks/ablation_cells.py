@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from ablation_work import generate, grader
 
 from lbt_core.generation import Completion, EngineSpec, Request, Settings
+from lbt_core.generation.models import model_identity
 from lbt_core.measurement.diagnostics import exam_diversity, score_diagnostics, student_fidelity
 from lbt_core.method.exams import examine, rationale_key, score, set_exams
 from lbt_core.method.preferences import PreferenceSpec, build_pairs
@@ -24,7 +25,6 @@ from lbt_core.method.sampling import sample
 from lbt_core.method.seeds import derive_seed
 from lbt_core.run.config import RunConfig, load_config
 from lbt_core.run.preparation import design_exams, prepare
-from lbt_core.store.fingerprint import model_identity
 from lbt_core.store.rows import (
     ExamAnswer,
     ExamPlace,

@@ -2,6 +2,7 @@
 so that what samples, what is trained, merged, checked and measured is the same.
 """
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from lbt_core import UserError
 from lbt_core.generation.refusals import explain
 
 CONFIG = "config.json"
+BLOCK = 2**16
+BLOCKS = 1024
 HUB_TIMEOUT_S = 10.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 # What is loaded, of the top folder alone: repositories keep other formats of the same weights in
@@ -72,3 +75,27 @@ def commit_of(path: str, revision: str | None) -> str | None:
     except Exception:
         return None
     return Path(config).parent.name
+
+
+def model_identity(path: str, revision: str | None) -> str:
+    """Identity of a model's weights: for a hub id its name and the commit that its revision is now
+    (the revision itself where neither hub nor local cache tells), for a folder a hash of its
+    configuration, its tokenizer, and blocks spread evenly over every weight file (all of a small
+    one): other weights of the same shape differ in them, and 16 GB take no minute to read.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        return f"{path}@{commit_of(path, revision) or revision or 'main'}"
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        if file.name == "config.json" or file.name.startswith("tokenizer"):
+            digest.update(file.read_bytes())
+        elif file.suffix == ".safetensors":
+            size = file.stat().st_size
+            digest.update(f"{file.name}:{size}".encode())
+            step = max(BLOCK, size // BLOCKS)
+            with open(file, "rb") as weights:
+                for start in range(0, size, step):
+                    weights.seek(start)
+                    digest.update(weights.read(BLOCK))
+    return digest.hexdigest()[:32]

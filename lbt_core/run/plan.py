@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from lbt_core.embedded import embedded_model_path
+from lbt_core.generation.models import model_identity
 from lbt_core.method.exams import exam_keys, rationale_key, set_exams
 from lbt_core.method.subject import Subject
 from lbt_core.run.config import ModelConfig, RunConfig
 from lbt_core.run.stages import Stage, stage_values
 from lbt_core.store import Files, Shard, inspect_shard, read_shard
-from lbt_core.store.fingerprint import fingerprint, model_identity
+from lbt_core.store.fingerprint import fingerprint
 from lbt_core.store.rows import (
     ExamAnswer,
     ExamPlace,

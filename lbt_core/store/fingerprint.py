@@ -4,15 +4,9 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
-
-from lbt_core.generation.models import commit_of
-
-BLOCK = 2**16
-BLOCKS = 1024
 
 
 def fingerprint(*parts: Any) -> str:
@@ -42,27 +36,3 @@ def _plain(value: Any) -> Any:
 def keys_digest(keys: Iterable[tuple[Any, ...]]) -> str:
     """Identity of a set of row keys, whatever their order."""
     return fingerprint(sorted([list(map(str, key)) for key in keys]))
-
-
-def model_identity(path: str, revision: str | None) -> str:
-    """Identity of a model's weights: for a hub id its name and the commit that its revision is now
-    (the revision itself where neither hub nor local cache tells), for a folder a hash of its
-    configuration, its tokenizer, and blocks spread evenly over every weight file (all of a small
-    one): other weights of the same shape differ in them, and 16 GB take no minute to read.
-    """
-    folder = Path(path)
-    if not folder.is_dir():
-        return f"{path}@{commit_of(path, revision) or revision or 'main'}"
-    digest = hashlib.sha256()
-    for file in sorted(folder.iterdir()):
-        if file.name == "config.json" or file.name.startswith("tokenizer"):
-            digest.update(file.read_bytes())
-        elif file.suffix == ".safetensors":
-            size = file.stat().st_size
-            digest.update(f"{file.name}:{size}".encode())
-            step = max(BLOCK, size // BLOCKS)
-            with open(file, "rb") as weights:
-                for start in range(0, size, step):
-                    weights.seek(start)
-                    digest.update(weights.read(BLOCK))
-    return digest.hexdigest()[:32]

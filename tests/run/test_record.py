@@ -3,10 +3,11 @@ import json
 import pytest
 
 from lbt_core import UserError
+from lbt_core.generation.models import model_identity
 from lbt_core.run.config import load_config
 from lbt_core.run.record import FORMAT, RunStore
 from lbt_core.store import Files
-from lbt_core.store.fingerprint import fingerprint, keys_digest, model_identity
+from lbt_core.store.fingerprint import fingerprint, keys_digest
 
 PART = "part-00000.parquet"
 
