@@ -11,12 +11,13 @@ from lbt_core.method.extraction import Extraction
 from lbt_core.method.prompts import Renderer
 from lbt_core.method.subject import Grade
 from lbt_core.run.config import ModelConfig, RunConfig
+from lbt_core.run.engine_spec import engine_spec
 from lbt_core.run.plan import Plan, model_path, resolve_identities
 from lbt_core.run.record import RunStore
 from lbt_core.run.rendering import build_renderer
 from lbt_core.store import Files
 from lbt_core.store.rows import Problem
-from tasks.engines import EnginePool, cluster_device, end_idle_engines, engine_spec
+from tasks.engines import EnginePool, cluster_device, end_idle_engines
 from tasks.grading import GradingPool
 from tasks.progress import Progress
 

@@ -27,8 +27,7 @@ from lbt_core.generation import (
     build_engine,
 )
 from lbt_core.generation.core_process import end_children
-from lbt_core.run.config import EngineConfig, ModelConfig, read_environment
-from lbt_core.run.plan import model_path
+from lbt_core.run.config import EngineConfig, read_environment
 from tasks.dispatch import ActorLost, ActorRefused, Dispatcher
 
 NAMESPACE = "lbt"
@@ -111,27 +110,6 @@ def gpu_use() -> tuple[float | None, float | None]:
     except pynvml.NVMLError:
         return None, None  # a container without the management library
     return utilisation, memory
-
-
-def engine_spec(model: ModelConfig, config: EngineConfig, device: str, seed: int) -> EngineSpec:
-    """What one engine for this model is, on this device ("cpu" or "gpu")."""
-    return EngineSpec(
-        kind=config.kind,
-        model=model_path(model),
-        revision=model.revision,
-        dtype=model.dtype,
-        max_model_len=model.max_model_len,
-        device="gpu" if device == "gpu" else "cpu",
-        tensor_parallel=config.tensor_parallel,
-        max_num_seqs=config.max_num_seqs,
-        window=config.window,
-        kv_cache_gib=config.kv_cache_gib,
-        gpu_memory_utilization=config.gpu_memory_utilization,
-        enforce_eager=config.enforce_eager,
-        load_format=config.load_format,
-        seed=seed,
-        core=config.core,
-    )
 
 
 def cluster_device(config: EngineConfig) -> str:

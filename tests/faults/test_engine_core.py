@@ -14,8 +14,9 @@ import ray
 
 from lbt_core.generation import Completion, Request, Settings
 from lbt_core.run.config import EngineConfig, ModelConfig
+from lbt_core.run.engine_spec import engine_spec
 from tasks.dispatch import ActorLost
-from tasks.engines import EnginePool, engine_spec
+from tasks.engines import EnginePool
 
 pytestmark = pytest.mark.slow
 

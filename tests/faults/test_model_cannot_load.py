@@ -15,8 +15,9 @@ from prefect.testing.utilities import prefect_test_harness
 from lbt_core.embedded import embedded_model_path
 from lbt_core.generation import ModelCannotLoad, Request, Settings
 from lbt_core.run.config import EngineConfig, ModelConfig
+from lbt_core.run.engine_spec import engine_spec
 from tasks import engines
-from tasks.engines import EnginePool, engine_spec
+from tasks.engines import EnginePool
 from tasks.loop import Job, run_jobs
 from tasks.shards import ShardSummary
 

@@ -1,0 +1,34 @@
+"""From a configuration to the engine that it describes."""
+
+from lbt_core.generation import EngineSpec
+from lbt_core.generation.gpus import gpu_names
+from lbt_core.run.config import EngineConfig, ModelConfig
+from lbt_core.run.plan import model_path
+
+
+def engine_spec(model: ModelConfig, config: EngineConfig, device: str, seed: int) -> EngineSpec:
+    """What one engine for this model is, on this device ("cpu" or "gpu")."""
+    return EngineSpec(
+        kind=config.kind,
+        model=model_path(model),
+        revision=model.revision,
+        dtype=model.dtype,
+        max_model_len=model.max_model_len,
+        device="gpu" if device == "gpu" else "cpu",
+        tensor_parallel=config.tensor_parallel,
+        max_num_seqs=config.max_num_seqs,
+        window=config.window,
+        kv_cache_gib=config.kv_cache_gib,
+        gpu_memory_utilization=config.gpu_memory_utilization,
+        enforce_eager=config.enforce_eager,
+        load_format=config.load_format,
+        seed=seed,
+        core=config.core,
+    )
+
+
+def machine_device(config: EngineConfig) -> str:
+    """ "gpu" or "cpu": the configured device, or what this machine has."""
+    if config.device != "auto":
+        return config.device
+    return "gpu" if gpu_names() else "cpu"
