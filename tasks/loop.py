@@ -14,7 +14,10 @@ from typing import Any
 
 from prefect.futures import PrefectFuture
 
+from tasks import draining
 from tasks.shards import ShardSummary, shard_task
+
+DRAIN_S = 12.0
 
 _log = logging.getLogger(__name__)
 
@@ -40,20 +43,28 @@ class Failure:
 def run_jobs(jobs: Iterable[Job], in_flight: int) -> tuple[list[ShardSummary], list[Failure]]:
     """Run jobs as Prefect tasks of the current flow, at most ``in_flight`` at once.
 
-    A failed job does not stop the others; what it would have made possible stays owed.
+    A failed job does not stop the others; what it would have made possible stays owed. Where the
+    run is asked to end, no further job is begun.
     """
     waiting = deque(jobs)
     ended: queue.SimpleQueue[tuple[Job, PrefectFuture[Any]]] = queue.SimpleQueue()
     running = 0
     summaries: list[ShardSummary] = []
     failures: list[Failure] = []
-    while waiting or running:
-        while waiting and running < in_flight:
+    patience = DRAIN_S  # one that waits for its next attempt cannot be woken
+    while running or (waiting and not draining.requested()):
+        while waiting and not draining.requested() and running < in_flight:
             job = waiting.popleft()
             future: PrefectFuture[Any] = shard_task.submit(job.label, job.work)
             future.add_done_callback(partial(_announce, ended, job))
             running += 1
-        job, future = ended.get()
+        try:
+            job, future = ended.get(timeout=draining.POLL_S)
+        except queue.Empty:
+            patience -= draining.POLL_S if draining.requested() else 0.0
+            if patience < 0:
+                break
+            continue
         running -= 1
         outcome = future.result(raise_on_failure=False)
         if isinstance(outcome, ShardSummary):
@@ -63,6 +74,8 @@ def run_jobs(jobs: Iterable[Job], in_flight: int) -> tuple[list[ShardSummary], l
             except OSError as error:
                 failures.append(Failure(job.name, str(error)))
         else:
+            if isinstance(outcome, draining.Drained):
+                continue
             reason = f"{type(outcome).__name__}: {outcome}"
             _log.error("%s failed: %s", job.name, reason)
             failures.append(Failure(job.name, reason))

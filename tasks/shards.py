@@ -18,6 +18,8 @@ from prefect.states import Completed
 from ray.exceptions import RayError
 
 from lbt_core.store import Files, Shard, StoreUnavailable, inspect_shard, verify_shard, write_shard
+from lbt_core.store.sidecar import Sidecar
+from tasks import draining
 from tasks.dispatch import ActorLost, NoActorLeft
 from tasks.progress import Progress
 
@@ -56,10 +58,12 @@ def commit(
     seen = inspect_shard(files, shard)
     fault = verify_shard(files, shard) if seen.state == "whole" else f"{seen.state}, {seen.reason}"
     if fault is None:
+        Sidecar(files, shard).remove()  # a kill came between the commit and this
         if progress is not None:
             progress.finish(shard.stage, rows=seen.rows, stored=True)
         tokens = int((seen.summary or {}).get("tokens", 0))
         return ShardSummary(shard.name, seen.rows, tokens, 0.0, True)
+    draining.check()
     if seen.state != "missing":
         where = files.move_aside(shard.path)
         _log.warning("%s: %s; moved to %s", shard.path, fault, where)
@@ -68,6 +72,7 @@ def commit(
     seconds = time.monotonic() - started
     summary = summary | {"seconds": round(seconds, 3), "rows": len(rows)}
     write_shard(files, shard, rows, summary)
+    Sidecar(files, shard).remove()
     tokens = int(summary.get("tokens", 0))
     if progress is not None:
         progress.finish(
@@ -85,7 +90,7 @@ def commit(
 def is_infrastructure(error: BaseException) -> bool:
     """Whether trying again may help: a lost actor, Ray, or the store; not a wrong row, and not
     where every actor is gone for good: that takes a new attempt of the run."""
-    if isinstance(error, NoActorLeft):
+    if isinstance(error, NoActorLeft) or draining.requested():
         return False
     return isinstance(error, ActorLost | StoreUnavailable | RayError | ConnectionError)
 

@@ -5,8 +5,8 @@ A step raises ``Owed`` where shards are left to do, naming how many and why; wha
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -14,12 +14,15 @@ from lbt_core.generation import Completion, Request
 from lbt_core.method.exams import examine, set_exams
 from lbt_core.method.sampling import sample
 from lbt_core.run.config import ModelConfig
-from lbt_core.run.plan import arm_folder, student_labels
+from lbt_core.run.plan import arm_folder, chunks, student_labels
 from lbt_core.run.preparation import design_exams, prepare
 from lbt_core.run.stages import Stage
 from lbt_core.store import Shard, inspect_shard, read_shard
 from lbt_core.store.rows import Problem, Rationale
+from lbt_core.store.sidecar import Sidecar
+from tasks import draining
 from tasks.context import RunContext, exam_settings, greedy, sampling_settings
+from tasks.engines import EnginePool
 from tasks.loop import Failure, Job, describe_failures, run_jobs
 from tasks.shards import ShardSummary, commit
 
@@ -32,34 +35,71 @@ class Owed(RuntimeError):
         self.failures = failures
 
 
+BLOCK = 256
+
+
 @dataclass
 class _Usage:
-    """What a shard's generation used: engine, tokens."""
+    """What a shard's generation used: engine, tokens, and completions found in its sidecar."""
 
     engine: str = ""
     prompt_tokens: int = 0
     tokens: int = 0
+    kept: int = 0
 
     def summary(self) -> dict[str, Any]:
         return {
             "engine": self.engine,
             "prompt_tokens": self.prompt_tokens,
             "tokens": self.tokens,
+            "kept": self.kept,
         }
 
 
 def _generator(
-    context: RunContext, model: ModelConfig, usage: _Usage
+    context: RunContext, model: ModelConfig, usage: _Usage, shard: Shard[Any]
 ) -> Callable[[Sequence[Request]], list[Completion]]:
-    """Generation on the model's engines, noting what it used."""
+    """Generation on the model's engines, noting what it used. Completions are kept in the shard's
+    sidecar as they finish, so that an attempt that is cut short leaves them to the next.
+
+    A reproducible engine answers whole blocks: of a block that is not whole nothing is kept, since
+    what else is in a block has a part in every answer.
+    """
+    sidecar = Sidecar(context.files, shard)
 
     def generate(requests: Sequence[Request]) -> list[Completion]:
-        usage.engine, completions = context.engines(model).generate(requests)
-        usage.prompt_tokens += sum(c.prompt_tokens for c in completions)
-        usage.tokens += sum(c.tokens for c in completions)
+        done = {key: Completion(**record) for key, record in sidecar.load().items()}
+        usage.kept = sum(request.id in done for request in requests)
+        engines = context.engines(model)
+        size = BLOCK if engines.spec.answers_blocks else max(1, len(requests))
+        for block in chunks(requests, size):
+            owed = [request for request in block if request.id not in done]
+            if not owed:
+                continue
+            whole = list(block) if engines.spec.answers_blocks else owed
+            for part in _arriving(engines, whole, usage):
+                sidecar.append([asdict(completion) for completion in part])
+                done |= {completion.id: completion for completion in part}
+        completions = [done[request.id] for request in requests]
+        usage.prompt_tokens = sum(c.prompt_tokens for c in completions)
+        usage.tokens = sum(c.tokens for c in completions)
         return completions
 
     return generate
+
+
+def _arriving(
+    engines: EnginePool, requests: Sequence[Request], usage: _Usage
+) -> Iterator[list[Completion]]:
+    """Completions as they are worth keeping: at once, or as a whole block."""
+    block: list[Completion] = []
+    for usage.engine, part in engines.stream(requests):
+        if engines.spec.answers_blocks:
+            block += part
+        else:
+            yield part
+    if block:
+        yield block
 
 
 def prepare_step(context: RunContext) -> list[ShardSummary]:
@@ -114,6 +154,7 @@ def generate_step(context: RunContext, stages: Sequence[Stage]) -> list[ShardSum
             more, failed = run_jobs(later, context.engines(model).capacity)
             summaries, failures = summaries + more, failures + failed
         failures += _unsampled(context)
+    draining.check()
     if failures:
         raise Owed(failures)
     return summaries
@@ -142,7 +183,7 @@ def _sample_job(context: RunContext, index: int, then: Callable[[int], list[Job]
             settings=sampling_settings(context.config),
             renderer=context.renderer,
             seed=context.config.seed,
-            generate=_generator(context, context.config.teacher, usage),
+            generate=_generator(context, context.config.teacher, usage, shard),
             grade=context.grade,
         )
         return made, usage.summary() | _counts(made)
@@ -176,7 +217,7 @@ def _exam_job(context: RunContext, index: int, student: int, shard: Shard[Any]) 
             settings=exam_settings(config),
             renderer=context.renderer,
             seed=config.seed,
-            generate=_generator(context, model, usage),
+            generate=_generator(context, model, usage, shard),
             grade=context.grade,
             extract=context.extract,
         )
@@ -195,6 +236,7 @@ def evaluate_step(
     """Greedy answers of a model to the test problems. Raises Owed."""
     jobs = _evaluation_jobs(context, arm, model, model_mark)
     summaries, failures = run_jobs(jobs, context.engines(model).capacity)
+    draining.check()
     if failures:
         raise Owed(failures)
     return summaries
@@ -219,7 +261,7 @@ def _evaluation_job(
             settings=greedy(context.config.evaluation.max_new_tokens),
             renderer=context.renderer,
             seed=context.config.seed,
-            generate=_generator(context, model, usage),
+            generate=_generator(context, model, usage, shard),
             grade=context.grade,
         )
         return made, usage.summary() | _counts(made)

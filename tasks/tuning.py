@@ -22,6 +22,7 @@ from lbt_core.run.results import (
 from lbt_core.store import Files, read_shard
 from lbt_core.store.rows import Preference, Score
 from tasks.context import RunContext
+from tasks.dispatch import fetch
 from tasks.shards import ShardSummary, commit
 
 RESULT = "result.json"
@@ -113,7 +114,7 @@ def train_step(
     )
     gpu = ray.cluster_resources().get("GPU", 0) >= 1
     merge = ray.remote(_merge).options(num_cpus=1, num_gpus=1 if gpu else 0, max_retries=2)
-    check = ray.get(
+    check = fetch(
         merge.remote(base, result.weights, str(model), prompts[:CHECKED_PROMPTS], result.full)
     )
     summary = asdict(result) | {"fingerprint": mark, "arm": arm, "merged": str(model)}

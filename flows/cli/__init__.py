@@ -6,6 +6,7 @@ from importlib import import_module
 import typer
 
 from flows.cli.corpus import corpus_app
+from flows.draining import Terminated
 from lbt_core import UserError
 from lbt_core.subjects.registry import BUILT_IN, load_subject
 
@@ -51,6 +52,9 @@ def main() -> None:
         sys.exit(2)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
+    except Terminated:
+        print("lbt: terminated; what is stored stays, the same command goes on", file=sys.stderr)
+        sys.exit(143)
     except (typer.Abort, KeyboardInterrupt):
         print("lbt: interrupted; what is stored stays, the same command goes on", file=sys.stderr)
         sys.exit(130)

@@ -1,5 +1,6 @@
 """``lbt run``: the whole pipeline, needing nothing running."""
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -91,14 +92,18 @@ def execute(
     verbose: bool,
 ) -> dict[str, Any]:
     """Run the flow with its services and a terminal display. Exits with 1 where it failed."""
+    from flows.draining import terminated_raises  # noqa: PLC0415 - heavy
     from flows.local import services  # noqa: PLC0415 - heavy
 
     bars = console.is_terminal and not verbose
     home = Path(store) / ".prefect" if Files(store).is_local else Path.home() / ".lbt"
+    stack = contextlib.ExitStack()
     with console.status("Starting Prefect and Ray …") if bars else _announce(console):
-        stack = services(home.resolve(), "WARNING" if bars else "INFO")
-        stack.__enter__()
+        stack.enter_context(terminated_raises())
+        stack.enter_context(services(home.resolve(), "WARNING" if bars else "INFO"))
     try:
+        # after Ray, which takes the signal as it connects
+        stack.enter_context(terminated_raises())
         # only now: Prefect reads its settings when it is imported
         from flows.cli.display import display  # noqa: PLC0415
         from flows.pipeline import pipeline  # noqa: PLC0415

@@ -1,6 +1,7 @@
 """What an engine promises: rendered prompts in, completions out, from many threads at once."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -68,7 +69,11 @@ class EngineStats:
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """Everything that decides what an engine is; two equal specs can share one engine."""
+    """Everything that decides what an engine is; two equal specs can share one engine.
+
+    A ``reproducible`` engine gives a call of ``stream`` the same completions whatever else it was
+    asked before or is asked beside it.
+    """
 
     kind: Literal["vllm", "transformers"]
     model: str
@@ -84,6 +89,13 @@ class EngineSpec:
     enforce_eager: bool
     load_format: str
     seed: int
+    reproducible: bool = False
+
+    @property
+    def answers_blocks(self) -> bool:
+        """Whether a call's completions depend on each other, so that they are kept or made again
+        together: reproducible on a CPU, where an engine cannot seed single requests."""
+        return self.reproducible and self.device == "cpu"
 
 
 class EngineDied(RuntimeError):
@@ -96,6 +108,13 @@ class Engine(Protocol):
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Completions in the order of the requests. Raises EngineDied."""
+        ...
+
+    def stream(
+        self, requests: Sequence[Request], stop: threading.Event | None = None
+    ) -> Iterator[list[Completion]]:
+        """Completions in lists, as they finish. ``stop`` ends it early: what is not finished is
+        dropped from the engine. Raises EngineDied."""
         ...
 
     def stats(self) -> EngineStats:

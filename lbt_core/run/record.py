@@ -12,6 +12,7 @@ from lbt_core import UserError, __version__
 from lbt_core.run.config import RunConfig
 from lbt_core.run.stages import COSTLY, STAGES, Stage, changed_fields
 from lbt_core.store.files import Files, StoreUnavailable
+from lbt_core.store.sidecar import set_aside_all
 
 RECORD = "run.json"
 _PACKAGES = (
@@ -198,6 +199,8 @@ def _refuse(files: Files, old: RunConfig, new: RunConfig, discard_from: Stage | 
 def _discard(files: Files, record: dict[str, Any], discard_from: Stage | None) -> None:
     """Move the outputs of a stage and all later ones aside, on record."""
     discarded = STAGES[STAGES.index(discard_from) :] if discard_from is not None else ()
+    if discarded:
+        set_aside_all(files)
     for path in (path for stage in discarded for path in OUTPUTS[stage]):
         if files.exists(path):
             record["moved_aside"].append({"path": path, "to": files.move_aside(path)})

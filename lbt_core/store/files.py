@@ -15,6 +15,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from lbt_core import UserError
+from lbt_core.store.faultpoints import reach
 
 
 class StoreUnavailable(OSError):
@@ -66,7 +67,9 @@ class Files:
             if self.is_local:
                 _write_local(Path(self.full(path)), data)
             else:
+                reach("put.begin", path)
                 self.fs.pipe_file(self.full(path), data)
+                reach("put.end", path)
         except OSError as error:
             hint = _hint(error, self.full(path), len(data))
             raise StoreUnavailable(error.errno or errno.EIO, hint) from error
@@ -83,19 +86,25 @@ class Files:
         """Move a file or folder into ``superseded/`` and return where it went."""
         target = f"superseded/{path.replace('/', '--')}.{uuid.uuid4().hex[:8]}"
         self.fs.makedirs(self.full("superseded"), exist_ok=True)
+        reach("aside.begin", path)
         self.fs.mv(self.full(path), self.full(target), recursive=self.fs.isdir(self.full(path)))
+        reach("aside.end", path)
         return target
 
 
 def _write_local(path: Path, data: bytes) -> None:
+    reach("write.begin", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
+            reach("write.temporary", str(path))
             os.fsync(file.fileno())
+        reach("write.fsync", str(path))
         os.replace(temporary, path)
+        reach("write.rename", str(path))
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -104,6 +113,7 @@ def _write_local(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+    reach("write.folder", str(path))
 
 
 def _hint(error: OSError, path: str, size: int) -> str:
