@@ -67,11 +67,11 @@ class Sidecar:
             return {}
         except OSError as error:
             raise self._unavailable(error) from error
-        lines = data.split(b"\n")
+        end = data.rfind(b"\n") + 1
+        lines = data[:end].split(b"\n")
         if _unpack(lines[0]) != self._head:
             self._move_aside()
             return {}
-        end = data.rfind(b"\n") + 1
         if end < len(data):
             self._cut(end)
         found = {}
