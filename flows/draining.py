@@ -88,6 +88,8 @@ def terminated_raises() -> Iterator[None]:
     """SIGTERM raises Terminated in the block, so that what it started is ended by its exits."""
 
     def end(number: int, _: types.FrameType | None) -> None:
+        if draining.requested():
+            return  # it ends already, and Prefect hands on the signal that did it
         signal.signal(number, signal.SIG_IGN)  # its exits are under way
         raise Terminated
 

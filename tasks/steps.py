@@ -5,8 +5,7 @@ A step raises ``Owed`` where shards are left to do, naming how many and why; wha
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,9 @@ from lbt_core.generation import Completion, Request
 from lbt_core.method.exams import examine, set_exams
 from lbt_core.method.sampling import sample
 from lbt_core.run.config import ModelConfig
-from lbt_core.run.plan import arm_folder, chunks, student_labels
+from lbt_core.run.keeping import Usage, generate_keeping
+from lbt_core.run.loop import Failure, describe_failures
+from lbt_core.run.plan import arm_folder, student_labels
 from lbt_core.run.preparation import design_exams, prepare
 from lbt_core.run.stages import Stage
 from lbt_core.store import Shard, inspect_shard, read_shard
@@ -22,8 +23,7 @@ from lbt_core.store.rows import Problem, Rationale
 from lbt_core.store.sidecar import Sidecar
 from tasks import draining
 from tasks.context import RunContext, exam_settings, greedy, sampling_settings
-from tasks.engines import EnginePool
-from tasks.loop import Failure, Job, describe_failures, run_jobs
+from tasks.loop import Job, run_jobs
 from tasks.shards import ShardSummary, commit
 
 
@@ -35,71 +35,18 @@ class Owed(RuntimeError):
         self.failures = failures
 
 
-BLOCK = 256
-
-
-@dataclass
-class _Usage:
-    """What a shard's generation used: engine, tokens, and completions found in its sidecar."""
-
-    engine: str = ""
-    prompt_tokens: int = 0
-    tokens: int = 0
-    kept: int = 0
-
-    def summary(self) -> dict[str, Any]:
-        return {
-            "engine": self.engine,
-            "prompt_tokens": self.prompt_tokens,
-            "tokens": self.tokens,
-            "kept": self.kept,
-        }
-
-
 def _generator(
-    context: RunContext, model: ModelConfig, usage: _Usage, shard: Shard[Any]
+    context: RunContext, model: ModelConfig, usage: Usage, shard: Shard[Any]
 ) -> Callable[[Sequence[Request]], list[Completion]]:
-    """Generation on the model's engines, noting what it used. Completions are kept in the shard's
-    sidecar as they finish, so that an attempt that is cut short leaves them to the next.
-
-    A reproducible engine answers whole blocks: of a block that is not whole nothing is kept, since
-    what else is in a block has a part in every answer.
-    """
-    sidecar = Sidecar(context.files, shard)
+    """Generation on the model's engines; what is finished of the shard survives the attempt."""
 
     def generate(requests: Sequence[Request]) -> list[Completion]:
-        done = {key: Completion(**record) for key, record in sidecar.load().items()}
-        usage.kept = sum(request.id in done for request in requests)
         engines = context.engines(model)
-        size = BLOCK if engines.spec.answers_blocks else max(1, len(requests))
-        for block in chunks(requests, size):
-            owed = [request for request in block if request.id not in done]
-            if not owed:
-                continue
-            whole = list(block) if engines.spec.answers_blocks else owed
-            for part in _arriving(engines, whole, usage):
-                sidecar.append([asdict(completion) for completion in part])
-                done |= {completion.id: completion for completion in part}
-        completions = [done[request.id] for request in requests]
-        usage.prompt_tokens = sum(c.prompt_tokens for c in completions)
-        usage.tokens = sum(c.tokens for c in completions)
-        return completions
+        in_blocks = engines.spec.answers_blocks
+        sidecar = Sidecar(context.files, shard)
+        return generate_keeping(requests, sidecar, engines.stream, in_blocks, usage)
 
     return generate
-
-
-def _arriving(
-    engines: EnginePool, requests: Sequence[Request], usage: _Usage
-) -> Iterator[list[Completion]]:
-    """Completions as they are worth keeping: at once, or as a whole block."""
-    block: list[Completion] = []
-    for usage.engine, part in engines.stream(requests):
-        if engines.spec.answers_blocks:
-            block += part
-        else:
-            yield part
-    if block:
-        yield block
 
 
 def prepare_step(context: RunContext) -> list[ShardSummary]:
@@ -176,7 +123,7 @@ def _sample_job(context: RunContext, index: int, then: Callable[[int], list[Job]
     shard = context.plan.sample_shards[index]
 
     def rows() -> tuple[list[Rationale], dict[str, Any]]:
-        usage = _Usage()
+        usage = Usage()
         made = sample(
             context.plan.taught(index),
             samples=context.config.sampling.num_rationales,
@@ -207,7 +154,7 @@ def _exam_job(context: RunContext, index: int, student: int, shard: Shard[Any]) 
     model = config.student_models()[student]
 
     def rows() -> tuple[list[Any], dict[str, Any]]:
-        usage = _Usage()
+        usage = Usage()
         rationales = read_shard(context.files, plan.sample_shards[index])
         exams = set_exams(rationales, plan.problem_by_id, plan.design, config.exam.deduplicate)
         made = examine(
@@ -254,7 +201,7 @@ def _evaluation_job(
     context: RunContext, index: int, shard: Shard[Rationale], model: ModelConfig
 ) -> Job:
     def rows() -> tuple[list[Rationale], dict[str, Any]]:
-        usage = _Usage()
+        usage = Usage()
         made = sample(
             context.plan.tested(index),
             samples=1,

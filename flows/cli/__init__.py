@@ -46,7 +46,10 @@ def main() -> None:
     """Run a command; a user's mistake is one line on stderr and exit status 2."""
     try:
         # without its standalone mode click returns the status of typer.Exit instead of exiting
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
+        if code == 130:  # click has caught the interrupt
+            raise KeyboardInterrupt
+        sys.exit(code)
     except UserError as error:
         print(f"lbt: {error}", file=sys.stderr)
         sys.exit(2)

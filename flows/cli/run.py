@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -92,33 +91,34 @@ def execute(
     verbose: bool,
 ) -> dict[str, Any]:
     """Run the flow with its services and a terminal display. Exits with 1 where it failed."""
-    from flows.draining import terminated_raises  # noqa: PLC0415 - heavy
+    from flows.draining import Terminated, terminated_raises  # noqa: PLC0415 - heavy
     from flows.local import services  # noqa: PLC0415 - heavy
 
     bars = console.is_terminal and not verbose
     home = Path(store) / ".prefect" if Files(store).is_local else Path.home() / ".lbt"
-    stack = contextlib.ExitStack()
-    with console.status("Starting Prefect and Ray …") if bars else _announce(console):
-        stack.enter_context(terminated_raises())
-        stack.enter_context(services(home.resolve(), "WARNING" if bars else "INFO"))
-    try:
-        # after Ray, which takes the signal as it connects
-        stack.enter_context(terminated_raises())
+    with contextlib.ExitStack() as stack:
+        with console.status("Starting Prefect and Ray …") if bars else _announce(console):
+            stack.enter_context(terminated_raises())
+            stack.enter_context(services(home.resolve(), "WARNING" if bars else "INFO"))
+        stack.enter_context(terminated_raises())  # again: Ray takes the signal as it connects
         # only now: Prefect reads its settings when it is imported
+        from prefect.exceptions import TerminationSignal  # noqa: PLC0415
+
         from flows.cli.display import display  # noqa: PLC0415
         from flows.pipeline import pipeline  # noqa: PLC0415
 
-        with display(console, bars):
-            state = pipeline(
-                run=run,
-                store=store,
-                profile=profile,
-                overrides=overrides,
-                discard_from=discard_from or "nothing",
-                return_state=True,
-            )
-    finally:
-        stack.__exit__(*sys.exc_info())
+        try:
+            with display(console, bars):
+                state = pipeline(
+                    run=run,
+                    store=store,
+                    profile=profile,
+                    overrides=overrides,
+                    discard_from=discard_from or "nothing",
+                    return_state=True,
+                )
+        except TerminationSignal:
+            raise Terminated from None
     if not state.is_completed():
         console.print(
             f"[red]Run {run} is not finished.[/red] {state.message}",
