@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lbt_core import __version__
-from lbt_core.store.files import Files
+from lbt_core.store.files import Files, StoreUnavailable
 from lbt_core.store.fingerprint import keys_digest
+from lbt_core.store.reading import opened
 from lbt_core.store.rows import from_table, schema_of, to_table
 
 Row = TypeVar("Row")
@@ -95,15 +96,22 @@ def write_shard(
 
 
 def inspect_shard(files: Files, shard: Shard[Any]) -> Inspection:
-    """Look at a shard's footer only: is it there, whole, and what was planned?"""
+    """Look at a shard's footer only: is it there, whole, and what was planned?
+
+    Raises StoreUnavailable where the store, and not the file, is what fails.
+    """
     if not files.exists(shard.path):
         return Inspection("missing")
     try:
-        with files.fs.open(files.full(shard.path), "rb") as file:
+        with opened(files, shard.path) as file:
             parquet = pq.ParquetFile(file)
             metadata = _metadata(parquet.schema_arrow)
             rows, promised = parquet.metadata.num_rows, int(metadata.get("lbt.rows", "-1"))
             summary = json.loads(metadata.get("lbt.summary", "{}"))
+    except StoreUnavailable:
+        raise
+    except FileNotFoundError:
+        return Inspection("missing")
     except (pa.ArrowException, OSError, ValueError) as error:
         return Inspection("damaged", f"not a whole Parquet file ({error})")
     found = metadata.get("lbt.fingerprint", "")
@@ -120,19 +128,21 @@ def read_shard(files: Files, shard: Shard[Row]) -> list[Row]:
 
 
 def read_table(files: Files, path: str) -> pa.Table:
-    """A stored table, page checksums verified. Raises OSError where damaged."""
-    with files.fs.open(files.full(path), "rb") as file:
+    """A stored table, page checksums verified. Raises OSError where damaged, StoreUnavailable."""
+    with opened(files, path) as file:
         return pq.ParquetFile(file, page_checksum_verification=True).read()
 
 
 def verify_shard(files: Files, shard: Shard[Any]) -> str | None:
-    """Re-read a whole file and say what is wrong with it, or None."""
+    """Re-read a whole file and say what is wrong with it, or None. Raises StoreUnavailable."""
     seen = inspect_shard(files, shard)
     if seen.state != "whole":
         return f"{shard.path}: {seen.state}{f', {seen.reason}' if seen.reason else ''}"
     try:
         table = read_table(files, shard.path)
         promised = _metadata(table.schema).get("lbt.keys")
+    except StoreUnavailable:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         return f"{shard.path}: damaged, {' '.join(str(error).split())}"
     if table.schema.remove_metadata() != schema_of(shard.row_type):
