@@ -271,7 +271,7 @@ def _ray_command(services: Services) -> list[str]:
 def _worker_command() -> list[str]:
     from flows.provision import PROCESS_POOL  # noqa: PLC0415 - only to start the worker
 
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process"]
+    command = [sys.executable, "-m", "flows.prefect_worker", "worker", "start", "--type", "process"]
     return [*command, "--pool", PROCESS_POOL, "--name", "lbt"]
 
 
