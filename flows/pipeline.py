@@ -17,6 +17,7 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.local import ray_cluster
+from flows.outages import wait_for_server
 from flows.parameters import (
     NOTHING,
     DiscardFrom,
@@ -102,8 +103,20 @@ def work_on(
     """Do the given stages of a run inside a flow, with the run's lock held.
 
     ``config`` is None to use the run's own. Returns ``Failed`` naming what is owed and why, or
-    ``Completed`` with the run's figures. Raises UserError.
+    ``Completed`` with the run's figures, once the server is there to hear it. Raises UserError.
     """
+    try:
+        state = _work_on(uri, config, stages, discard_from)
+    except UserError:
+        wait_for_server()
+        raise
+    wait_for_server()
+    return state
+
+
+def _work_on(
+    uri: str, config: RunConfig | None, stages: Sequence[Stage], discard_from: Stage | None
+) -> State[Any]:
     started = time.monotonic()
     require_writable(uri)
     environment = read_environment()
