@@ -17,7 +17,15 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 from ray.exceptions import RayError
 
-from lbt_core.store import Files, Shard, StoreUnavailable, inspect_shard, verify_shard, write_shard
+from lbt_core.store import (
+    Files,
+    LeaseLost,
+    Shard,
+    StoreUnavailable,
+    inspect_shard,
+    verify_shard,
+    write_shard,
+)
 from tasks.dispatch import ActorLost, NoActorLeft
 from tasks.progress import Progress
 
@@ -84,8 +92,8 @@ def commit(
 
 def is_infrastructure(error: BaseException) -> bool:
     """Whether trying again may help: a lost actor, Ray, or the store; not a wrong row, and not
-    where every actor is gone for good: that takes a new attempt of the run."""
-    if isinstance(error, NoActorLeft):
+    where every actor is gone for good or the run's lock is lost: that takes a new attempt."""
+    if isinstance(error, NoActorLeft | LeaseLost):
         return False
     return isinstance(error, ActorLost | StoreUnavailable | RayError | ConnectionError)
 
