@@ -17,6 +17,7 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.local import ray_cluster
+from flows.lost_lock import end_run
 from flows.outages import wait_for_server
 from flows.parameters import (
     NOTHING,
@@ -121,9 +122,11 @@ def _work_on(
     require_writable(uri)
     environment = read_environment()
     label = f"flow run {flow_run.get_name() or 'of a script'}"
-    with run_lock(Files(uri), label), ray_cluster(environment.ray_address, environment.cpus):
+    files = Files(uri)
+    lock = run_lock(files, label, end_run(flow_run.get_id()))
+    with lock, ray_cluster(environment.ray_address, environment.cpus):
         opened = config if config is not None else RunStore.open(uri).config
-        run_store = RunStore.start(uri, opened, discard_from)
+        run_store = RunStore.start(files, opened, discard_from)
         keep_warm = environment.ray_address is not None
         with open_run(run_store, keep_warm=keep_warm) as context, Publisher(context).reporting():
             try:

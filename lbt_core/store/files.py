@@ -84,12 +84,35 @@ class Files:
         return bool(self.fs.exists(self.full(path)))
 
     def read(self, path: str) -> bytes:
-        """The bytes of one file. Raises FileNotFoundError."""
+        """The bytes of one file. Raises FileNotFoundError, StoreUnavailable."""
         try:
-            data: bytes = self.fs.cat_file(self.full(path))
+            with self._reaching(path):
+                data: bytes = self.fs.cat_file(self.full(path))
         except NotADirectoryError as error:
             raise FileNotFoundError(error.errno, "below a file", self.full(path)) from error
         return data
+
+    @contextlib.contextmanager
+    def opened(self, path: str) -> Iterator[Any]:
+        """One file to read from. Raises FileNotFoundError, and StoreUnavailable where an object
+        store does not answer: that says nothing about the file."""
+        with self._reaching(path), self.fs.open(self.full(path), "rb") as file:
+            yield file
+
+    @contextlib.contextmanager
+    def _reaching(self, path: str) -> Iterator[None]:
+        """An object store's own errors, and its libraries', as StoreUnavailable."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            # without a number it is no answer of the store: a checksum in the file does not match
+            if self.is_local or error.errno is None:
+                raise
+            raise StoreUnavailable(error.errno, _hint(error, self.full(path), 0)) from error
+        except _transport_errors(self.is_local) as error:
+            raise _unreachable(self.full(path), error) from error
 
     def write(self, path: str, data: bytes) -> None:
         """Write one file, whole or not at all. Raises StoreUnavailable naming it, and LeaseLost."""
@@ -133,8 +156,9 @@ class Files:
         if not self._has_versions:
             return self.read(path), None
         bucket, key, _ = self.fs.split_path(self.full(path))
-        answer = self.fs.call_s3("get_object", Bucket=bucket, Key=key)
-        body = fsspec.asyn.sync(self.fs.loop, answer["Body"].read)
+        with self._reaching(path):
+            answer = self.fs.call_s3("get_object", Bucket=bucket, Key=key)
+            body = fsspec.asyn.sync(self.fs.loop, answer["Body"].read)
         return bytes(body), str(answer["ETag"])
 
     @contextlib.contextmanager
@@ -166,6 +190,8 @@ class Files:
             if self.is_local:
                 return _write_local(Path(full), data)
             return self.fs.pipe_file(full, data, **condition)
+        except _transport_errors(self.is_local) as error:
+            raise _unreachable(full, error) from error
         except OSError as error:
             if condition and _is_conflict(error):
                 raise WriteConflict(full) from error
@@ -223,6 +249,27 @@ def _write_local(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _transport_errors(local: bool) -> tuple[type[Exception], ...]:
+    """What an object store's libraries raise where it cannot be reached or refuses who asks."""
+    if local:
+        return ()
+    found: list[type[Exception]] = [ConnectionError, TimeoutError]
+    with contextlib.suppress(ImportError):
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - only with s3fs
+
+        found.append(BotoCoreError)
+    with contextlib.suppress(ImportError):
+        from aiohttp import ClientError  # noqa: PLC0415 - only with an object store
+
+        found.append(ClientError)
+    return tuple(found)
+
+
+def _unreachable(path: str, error: Exception) -> StoreUnavailable:
+    words = " ".join(str(error).split()) or type(error).__name__
+    return StoreUnavailable(errno.EIO, f"{path}: {words}")
 
 
 def _is_conflict(error: OSError) -> bool:

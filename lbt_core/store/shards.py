@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lbt_core import __version__
-from lbt_core.store.files import Files
+from lbt_core.store.files import Files, StoreUnavailable
 from lbt_core.store.fingerprint import keys_digest
 from lbt_core.store.rows import from_table, schema_of, to_table
 
@@ -104,15 +104,18 @@ def write_shard(
 
 
 def inspect_shard(files: Files, shard: Shard[Any]) -> Inspection:
-    """Look at a shard's footer only: is it there, whole, and what was planned?"""
-    if not files.exists(shard.path):
-        return Inspection("missing")
+    """Look at a shard's footer only: is it there, whole, and what was planned? Raises
+    StoreUnavailable where an object store does not answer."""
     try:
-        with files.fs.open(files.full(shard.path), "rb") as file:
+        with files.opened(shard.path) as file:
             parquet = pq.ParquetFile(file)
             metadata = _metadata(parquet.schema_arrow)
             rows, promised = parquet.metadata.num_rows, int(metadata.get("lbt.rows", "-1"))
             summary = json.loads(metadata.get("lbt.summary", "{}"))
+    except (FileNotFoundError, NotADirectoryError):
+        return Inspection("missing")
+    except StoreUnavailable:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         return Inspection("damaged", f"not a whole Parquet file ({error})")
     found = metadata.get("lbt.fingerprint", "")
@@ -130,7 +133,7 @@ def read_shard(files: Files, shard: Shard[Row]) -> list[Row]:
 
 def read_table(files: Files, path: str) -> pa.Table:
     """A stored table, page checksums verified. Raises OSError where damaged."""
-    with files.fs.open(files.full(path), "rb") as file:
+    with files.opened(path) as file:
         return pq.ParquetFile(file, page_checksum_verification=True).read()
 
 
@@ -142,6 +145,8 @@ def verify_shard(files: Files, shard: Shard[Any]) -> str | None:
     try:
         table = read_table(files, shard.path)
         promised = _metadata(table.schema).get("lbt.keys")
+    except StoreUnavailable:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         return f"{shard.path}: damaged, {' '.join(str(error).split())}"
     if table.schema.remove_metadata() != schema_of(shard.row_type):
