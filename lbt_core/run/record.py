@@ -86,8 +86,8 @@ class RunStore:
     def start(
         cls, place: str | Files, config: RunConfig, discard_from: Stage | None = None
     ) -> "RunStore":
-        """Open a run for working on it, creating it where it is new. Call it with the lock held, and
-        with the files that hold it: their writes are refused once it is lost.
+        """Open a run for working on it, creating it where it is new. Call it with the lock held,
+        and with the files that hold it: their writes are refused once it is lost.
 
         Changed fields that stored samples depend on are refused with UserError naming them and the
         two ways out. ``discard_from`` moves the outputs from that stage on aside on purpose.

@@ -119,6 +119,26 @@ class Files:
         with self.guard():
             self._put(path, data)
 
+    def put(self, local: Path, path: str) -> None:
+        """Copy a local file into the store. Raises StoreUnavailable, LeaseLost."""
+        full = self.full(path)
+        with self.guard():
+            try:
+                if self.is_local:
+                    Path(full).parent.mkdir(parents=True, exist_ok=True)
+                self.fs.put_file(str(local), full)
+            except _transport_errors(self.is_local) as error:
+                raise _unreachable(full, error) from error
+            except OSError as error:
+                hint = _hint(error, full, local.stat().st_size)
+                raise StoreUnavailable(error.errno or errno.EIO, hint) from error
+
+    def get(self, path: str, local: Path) -> None:
+        """Copy a file of the store to this machine. Raises FileNotFoundError, StoreUnavailable."""
+        local.parent.mkdir(parents=True, exist_ok=True)
+        with self._reaching(path):
+            self.fs.get_file(self.full(path), str(local))
+
     def commit(self, path: str, data: bytes) -> None:
         """Write a file that is not there yet, whole or not at all. On an object store one that
         somebody else has committed meanwhile is left as it is. Raises StoreUnavailable, LeaseLost.
@@ -257,7 +277,9 @@ def _transport_errors(local: bool) -> tuple[type[Exception], ...]:
         return ()
     found: list[type[Exception]] = [ConnectionError, TimeoutError]
     with contextlib.suppress(ImportError):
-        from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - only with s3fs
+        from botocore.exceptions import (  # type: ignore  # noqa: PLC0415 - only with s3fs
+            BotoCoreError,
+        )
 
         found.append(BotoCoreError)
     with contextlib.suppress(ImportError):
