@@ -17,6 +17,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.draining import GO_ON, drain, pass_on
 from flows.local import ray_cluster
+from flows.lost_lock import end_run
+from flows.outages import wait_for_server
 from flows.parameters import (
     NOTHING,
     DiscardFrom,
@@ -103,14 +105,19 @@ def work_on(
     """Do the given stages of a run inside a flow, with the run's lock held.
 
     ``config`` is None to use the run's own. Returns ``Failed`` naming what is owed and why, or
-    ``Completed`` with the run's figures. A signal ends it in order, and is passed on to Prefect.
-    Raises UserError.
+    ``Completed`` with the run's figures, once the server is there to hear it. A signal ends it in
+    order, and is passed on to Prefect. Raises UserError.
     """
     with drain() as asked:
-        state = _work_on(uri, config, stages, discard_from, asked.arm)
+        try:
+            state = _work_on(uri, config, stages, discard_from, asked.arm)
+        except UserError:
+            wait_for_server()
+            raise
     if asked.signal is not None and not state.is_completed():
         get_run_logger().warning("ended in order by %s; %s", asked.signal.name, GO_ON)
         pass_on(asked.signal)
+    wait_for_server()
     return state
 
 
@@ -125,10 +132,12 @@ def _work_on(
     require_writable(uri)
     environment = read_environment()
     label = f"flow run {flow_run.get_name() or 'of a script'}"
-    with run_lock(Files(uri), label), ray_cluster(environment.ray_address, environment.cpus):
+    files = Files(uri)
+    lock = run_lock(files, label, end_run(flow_run.get_id()))
+    with lock, ray_cluster(environment.ray_address, environment.cpus):
         take_signals()  # again: Ray takes SIGTERM as it connects
         opened = config if config is not None else RunStore.open(uri).config
-        run_store = RunStore.start(uri, opened, discard_from)
+        run_store = RunStore.start(files, opened, discard_from)
         keep_warm = environment.ray_address is not None
         with open_run(run_store, keep_warm=keep_warm) as context, Publisher(context).reporting():
             try:

@@ -26,6 +26,7 @@ from lbt_core.generation import (
 )
 from lbt_core.run.config import EngineConfig, ModelConfig, read_environment
 from lbt_core.run.plan import model_path
+from lbt_core.store.scratch import local_folder
 from tasks.dispatch import Dispatcher
 
 NAMESPACE = "lbt"
@@ -46,6 +47,7 @@ class EngineActor:
             cores = sorted(os.sched_getaffinity(0))
             prepare_environment(spec, cores[index % len(cores)] if pin else None)
         self._on_gpu = spec.device == "gpu"
+        spec = replace(spec, model=local_folder(spec.model, read_environment().scratch))
         self._engine: Engine = build_engine(spec)
         self._last_call = time.monotonic()
         self._calls = 0

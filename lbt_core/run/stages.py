@@ -29,8 +29,9 @@ def stage_values(config: RunConfig, stage: Stage) -> dict[str, Any]:
     Left out is what changes only the speed.
     """
     values: dict[str, Any] = {}
+    whole = config.model_dump(mode="json")
     for path in _FIELDS[stage]:
-        node: Any = config.model_dump(mode="json")
+        node: Any = whole
         for part in path.split("."):
             node = node[part]
         skipped = _NOT_ROWS.get(path, ())

@@ -31,9 +31,9 @@ class _Reads:
 def opened(files: Files, path: str) -> Iterator[Any]:
     """One stored file, for reading. Raises FileNotFoundError, StoreUnavailable naming the path."""
     full = files.full(path)
-    with _failing(full):
-        file = files.fs.open(full, "rb")
-    with file:
+    with contextlib.ExitStack() as stack:
+        with _failing(full):
+            file = stack.enter_context(files.opened(path))
         yield _Reads(file, full)
 
 
@@ -41,11 +41,13 @@ def opened(files: Files, path: str) -> Iterator[Any]:
 def _failing(path: str) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, StoreUnavailable):
         raise
     except NotADirectoryError as error:
         raise FileNotFoundError(error.errno, "below a file", path) from error
     except Exception as error:  # object stores' libraries raise more than OSError
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         number = getattr(error, "errno", None) or 5
-        raise StoreUnavailable(number, f"{path}: could not be read ({reason}); run again") from error
+        raise StoreUnavailable(
+            number, f"{path}: could not be read ({reason}); run again"
+        ) from error

@@ -67,10 +67,18 @@ def row_key(row: Any, fields: Sequence[str]) -> Key:
 
 
 def write_shard(
-    files: Files, shard: Shard[Row], rows: Sequence[Row], summary: dict[str, Any] | None = None
+    files: Files,
+    shard: Shard[Row],
+    rows: Sequence[Row],
+    summary: dict[str, Any] | None = None,
+    *,
+    replace: bool = False,
 ) -> None:
-    """Commit a shard atomically. Raises WrongRows before anything is written where the keys of the
-    rows are not exactly the shard's, and StoreUnavailable where the store refuses."""
+    """Commit a shard atomically; ``replace`` one that is there on purpose.
+
+    Raises WrongRows before anything is written where the keys of the rows are not exactly the
+    shard's, StoreUnavailable where the store refuses, and LeaseLost where this process does not
+    hold the run any more."""
     keys = [row_key(row, shard.key_fields) for row in rows]
     if len(set(keys)) != len(keys):
         raise WrongRows(f"{shard.name}: two rows with the same key")
@@ -92,7 +100,8 @@ def write_shard(
     table = to_table(rows, shard.row_type).replace_schema_metadata(metadata)
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
-    files.write(shard.path, buffer.getvalue())
+    write = files.write if replace else files.commit
+    write(shard.path, buffer.getvalue())
 
 
 def inspect_shard(files: Files, shard: Shard[Any]) -> Inspection:
@@ -100,18 +109,16 @@ def inspect_shard(files: Files, shard: Shard[Any]) -> Inspection:
 
     Raises StoreUnavailable where the store, and not the file, is what fails.
     """
-    if not files.exists(shard.path):
-        return Inspection("missing")
     try:
         with opened(files, shard.path) as file:
             parquet = pq.ParquetFile(file)
             metadata = _metadata(parquet.schema_arrow)
             rows, promised = parquet.metadata.num_rows, int(metadata.get("lbt.rows", "-1"))
             summary = json.loads(metadata.get("lbt.summary", "{}"))
-    except StoreUnavailable:
-        raise
     except FileNotFoundError:
         return Inspection("missing")
+    except StoreUnavailable:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         return Inspection("damaged", f"not a whole Parquet file ({error})")
     found = metadata.get("lbt.fingerprint", "")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lbt_core.store.faultpoints import reach
-from lbt_core.store.files import Files, StoreUnavailable
+from lbt_core.store.files import Files, LeaseLost, StoreUnavailable
 from lbt_core.store.shards import Shard
 
 FOLDER = "unfinished"
@@ -82,15 +82,15 @@ class Sidecar:
         return found
 
     def append(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Add finished records; they are on the disk when this returns. Raises StoreUnavailable,
-        and then none of them is kept."""
+        """Add finished records; they are on the disk when this returns. Raises StoreUnavailable
+        and LeaseLost, and then none of them is kept."""
         if not records:
             return
         name = str(self.path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             reach("append.begin", name)
-            with open(self.path, "ab") as file:
+            with self._files.guard(), open(self.path, "ab") as file:
                 start = file.tell()
                 lines = [] if start else [_pack(self._head)]
                 data = b"".join([*lines, *(_pack(record) for record in records)])
@@ -100,6 +100,8 @@ class Sidecar:
                     with contextlib.suppress(OSError):
                         os.ftruncate(file.fileno(), start)
                     raise
+        except LeaseLost:
+            raise
         except OSError as error:
             raise self._unavailable(error) from error
         reach("append.fsync", name)

@@ -83,9 +83,7 @@ def stream(requests: Sequence[Request]) -> Iterator[tuple[str, list[Completion]]
 
 def grade(items: Sequence[tuple[Problem, str]]) -> list[Grade]:
     found = [int(digest(p.id, text)[:2], 16) for p, text in items]
-    return [
-        Grade("correct" if f % 2 else "incorrect", "hash", str(f), 0.0) for f in found
-    ]
+    return [Grade("correct" if f % 2 else "incorrect", "hash", str(f), 0.0) for f in found]
 
 
 def extract(texts: Sequence[str]) -> list[Extraction]:
@@ -113,8 +111,7 @@ class SmallRun:
 
     def work(self) -> None:
         """Do what is owed. Raises what the store raises, RuntimeError where shards stay owed."""
-        store = RunStore.start(self.files.uri, small_config())
-        store.files = self.files
+        store = RunStore.start(self.files, small_config())
         store.settle_identities(IDENTITIES)
         plan = Plan(self.files, store.config, IDENTITIES)
         for split, shard in plan.problem_shards().items():
