@@ -117,7 +117,9 @@ def gpu_use() -> tuple[float | None, float | None]:
     return utilisation, memory
 
 
-def engine_spec(model: ModelConfig, config: EngineConfig, device: str, seed: int) -> EngineSpec:
+def engine_spec(
+    model: ModelConfig, config: EngineConfig, device: str, seed: int, reproducible: bool = False
+) -> EngineSpec:
     """What one engine for this model is, on this device ("cpu" or "gpu")."""
     return EngineSpec(
         kind=config.kind,
@@ -134,6 +136,7 @@ def engine_spec(model: ModelConfig, config: EngineConfig, device: str, seed: int
         enforce_eager=config.enforce_eager,
         load_format=config.load_format,
         seed=seed,
+        reproducible=reproducible,
     )
 
 

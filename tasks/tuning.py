@@ -113,6 +113,8 @@ def train_step(
         spec = spec.model_copy(update={"seed": context.config.seed})
     prompts = validation_prompts(context)
     folder, model = training_folder(files, arm), merged_folder(files, arm)
+    if context.config.reproducible:
+        cores = spec.workers  # sums depend on the number of threads: one each, wherever it runs
     result = train_on_ray(
         base, pairs, spec, folder, validation_prompts=prompts, on_log=say, cores=cores
     )

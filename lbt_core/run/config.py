@@ -200,6 +200,9 @@ class RunConfig(Section):
     """One line on what the profile is for."""
     seed: int = Field(0, ge=0, title="Seed")
     """Seed of the corpus, the exams' design, the pair selection and the training."""
+    reproducible: bool = Field(False, title="Reproducible")
+    """The same seed gives the same rows, scores, pairs and weights to the bit, on the same kind of
+    machine, whether the run is disturbed or not; costs speed (docs/reliability.md)."""
     subject: str = Field("ode", title="Subject")
     """The field of problems: a built-in one ("ode", "math"), an installed one, or your own as
     my_package.my_module:subject."""

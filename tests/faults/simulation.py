@@ -193,7 +193,7 @@ class World:
         raise Killed
 
     def put(self, path: str, data: bytes, condition: str | None) -> None:
-        self.call(f"put {path} {len(data) if path.endswith('parquet') else ''}")
+        self.call(f"put {path}")
         if self.happens(self.odds.full):
             self.say("full")
             raise OSError(errno.ENOSPC, "full")
