@@ -15,6 +15,7 @@ from pathlib import Path
 
 import ray
 
+from flows.ray_join import join_ray
 from lbt_core import UserError
 from lbt_core.run.config import read_environment
 
@@ -64,24 +65,28 @@ def ray_cluster(address: str | None, cpus: int) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    try:
-        if address:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-        else:
-            ray.init(
-                address="local",  # never somebody else's cluster on this machine
-                num_cpus=cpus,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-    except Exception as error:  # a node that is slow to start is a bare Exception
-        reason = " ".join(str(error).split())
-        raise UserError(f"Ray at {address or 'this machine'} is not ready: {reason}") from None
+    if address:
+        join_ray(address)
+    else:
+        _start_ray(cpus)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _start_ray(cpus: int) -> None:
+    try:
+        ray.init(
+            address="local",  # never somebody else's cluster on this machine
+            num_cpus=cpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except Exception as error:  # a node that is slow to start is a bare Exception
+        reason = " ".join(str(error).split())
+        raise UserError(f"Ray at this machine is not ready: {reason}") from None
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model,
 from pydantic.fields import FieldInfo
 
 from lbt_core.run.config import RunConfig, load_config, profile_names
+from lbt_core.run.record import RUN_NAME, RUN_NAME_LENGTH
 from lbt_core.run.stages import STAGES
 
 # Group of the form: title, and the fields of RunConfig that it shows
@@ -144,7 +145,7 @@ Settings.model_rebuild(force=True)
 
 RunName = Annotated[
     str,
-    Field(title="Run name", min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+    Field(title="Run name", min_length=1, max_length=RUN_NAME_LENGTH, pattern=RUN_NAME),
 ]
 StorePath = Annotated[str, Field(title="Store", min_length=1)]
 # any YAML file will do for the command line; the form offers the built-in ones

@@ -5,8 +5,7 @@ what is owed. Each stage is a flow of its own too (``flows.stages``).
 """
 
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
@@ -16,7 +15,10 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.draining import GO_ON, drain, pass_on
 from flows.local import ray_cluster
+from flows.lost_lock import end_run
+from flows.outages import wait_for_server
 from flows.parameters import (
     NOTHING,
     DiscardFrom,
@@ -35,6 +37,7 @@ from lbt_core.run.stages import STAGES, Stage
 from lbt_core.store import Files, run_lock
 from tasks.context import RunContext, open_run
 from tasks.dispatch import ActorLost
+from tasks.draining import Drained, abandonable_map, interruptible
 from tasks.engines import cluster_device
 from tasks.publishing import Publisher, publish_result
 from tasks.reporting import report_step
@@ -102,19 +105,45 @@ def work_on(
     """Do the given stages of a run inside a flow, with the run's lock held.
 
     ``config`` is None to use the run's own. Returns ``Failed`` naming what is owed and why, or
-    ``Completed`` with the run's figures. Raises UserError.
+    ``Completed`` with the run's figures, once the server is there to hear it. A signal ends it in
+    order, and is passed on to Prefect. Raises UserError.
     """
+    with drain() as asked:
+        try:
+            state = _work_on(uri, config, stages, discard_from, asked.arm)
+        except UserError:
+            wait_for_server()
+            raise
+    if asked.signal is not None and not state.is_completed():
+        get_run_logger().warning("ended in order by %s; %s", asked.signal.name, GO_ON)
+        pass_on(asked.signal)
+    wait_for_server()
+    return state
+
+
+def _work_on(
+    uri: str,
+    config: RunConfig | None,
+    stages: Sequence[Stage],
+    discard_from: Stage | None,
+    take_signals: Callable[[], None],
+) -> State[Any]:
     started = time.monotonic()
     require_writable(uri)
     environment = read_environment()
     label = f"flow run {flow_run.get_name() or 'of a script'}"
-    with run_lock(Files(uri), label), ray_cluster(environment.ray_address, environment.cpus):
+    files = Files(uri)
+    lock = run_lock(files, label, end_run(flow_run.get_id()))
+    with lock, ray_cluster(environment.ray_address, environment.cpus):
+        take_signals()  # again: Ray takes SIGTERM as it connects
         opened = config if config is not None else RunStore.open(uri).config
-        run_store = RunStore.start(uri, opened, discard_from)
+        run_store = RunStore.start(files, opened, discard_from)
         keep_warm = environment.ray_address is not None
         with open_run(run_store, keep_warm=keep_warm) as context, Publisher(context).reporting():
             try:
                 figures = _do(context, stages, started)
+            except Drained as ended:
+                return Failed(message=f"{ended}; {GO_ON}")
             except Owed as owed:
                 return Failed(message=f"{owed}. Retry, or run again, does just these.")
             except (ActorLost, DataError, OSError) as error:
@@ -127,15 +156,18 @@ def _do(context: RunContext, stages: Sequence[Stage], started: float) -> dict[st
     logger = get_run_logger()
     resumed = 0
     if "prepare" in stages:
-        prepared = prepare_step(context)
+        with interruptible():
+            prepared = prepare_step(context)
         resumed += sum(s.stored for s in prepared)
         problems = context.plan.problems
         logger.info("problems: %s", ", ".join(f"{len(v):,} {k}" for k, v in problems.items()))
     if {"sample", "examine", "evaluate"} & set(stages):
         resumed += sum(s.stored for s in generate_step(context, stages))
     if "prefer" in stages:
-        resumed += sum(s.stored for s in prefer_step(context))
-    pairs = stored_pairs(context) if {"train", "evaluate", "report"} & set(stages) else {}
+        with interruptible():
+            resumed += sum(s.stored for s in prefer_step(context))
+    with interruptible():
+        pairs = stored_pairs(context) if {"train", "evaluate", "report"} & set(stages) else {}
     for arm in pairs and context.config.arms:
         logger.info("arm %s: %d preference pairs", arm, len(pairs.get(arm, [])))
     if "train" in stages:
@@ -147,15 +179,16 @@ def _do(context: RunContext, stages: Sequence[Stage], started: float) -> dict[st
             resumed += sum(s.stored for s in done)
     if "report" not in stages:
         return {"run": context.store.name, "resumed_shards": resumed}
-    page = report_step(context, pairs)
-    figures = run_summary(
-        context.plan,
-        pairs,
-        run=context.store.name,
-        seconds=time.monotonic() - started,
-        report=str(page),
-        resumed_shards=resumed,
-    )
+    with interruptible():
+        page = report_step(context, pairs)
+        figures = run_summary(
+            context.plan,
+            pairs,
+            run=context.store.name,
+            seconds=time.monotonic() - started,
+            report=str(page),
+            resumed_shards=resumed,
+        )
     figures["worked_shards"] = sum(s.done - s.stored for s in context.progress.stages())
     publish_result(context, figures, pairs)
     return figures
@@ -174,8 +207,8 @@ def _train(context: RunContext, pairs: dict[str, Any]) -> int:
     for arm in arms:
         context.progress.plan(f"train/{arm}", 1)
     cores = int(ray.cluster_resources().get("CPU", 1))
-    side_by_side = cluster_device(context.config.engines) == "cpu" and cores >= len(arms)
-    workers = len(arms) if side_by_side else 1
+    together = cluster_device(context.config.engines) == "cpu" and cores >= len(arms)
+    workers = len(arms) if together else 1
 
     def train(arm: str) -> bool:
         def say(line: str) -> None:
@@ -185,8 +218,7 @@ def _train(context: RunContext, pairs: dict[str, Any]) -> int:
         say("already trained" if stored else "trained and merged")
         return stored
 
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        return sum(pool.map(train, arms))
+    return sum(abandonable_map(train, arms, workers))
 
 
 def _headline(figures: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from lbt_core import UserError
 ROOT = Path(__file__).resolve().parent.parent
 PROCESS_POOL = "lbt"
 KUBERNETES_POOL = "lbt-kubernetes"
-AUTOMATIONS = ("zombie-runs.yaml",)
+AUTOMATIONS = ("zombie-runs.yaml", "stranded-runs.yaml")
 
 
 def provision(workdir: str, env: Mapping[str, str]) -> None:
@@ -86,14 +86,22 @@ def kubernetes_template() -> dict[str, Any]:
     return template
 
 
+def automations() -> list[dict[str, Any]]:
+    """The automations of ``deployments/``: a file holds one, or a list of them."""
+    found: list[dict[str, Any]] = []
+    for name in AUTOMATIONS:
+        content = yaml.safe_load((ROOT / "deployments" / name).read_text("utf-8"))
+        found += content.get("automations", [content])
+    return found
+
+
 def _automations() -> None:
     from prefect.client.orchestration import get_client  # noqa: PLC0415 - reads settings
     from prefect.events.schemas.automations import AutomationCore  # noqa: PLC0415
 
     with get_client(sync_client=True) as client:
-        for name in AUTOMATIONS:
-            text = (ROOT / "deployments" / name).read_text("utf-8")
-            wanted = AutomationCore.model_validate(yaml.safe_load(text))
+        for content in automations():
+            wanted = AutomationCore.model_validate(content)
             found = client.read_automations_by_name(wanted.name)
             if found:
                 client.update_automation(found[0].id, wanted)

@@ -53,7 +53,8 @@ class RunContext:
         """The engines of a model, started at the first use. Engines of another model are ended
         first: two models never share the memory."""
         device = cluster_device(self.config.engines)
-        spec = engine_spec(self.pinned(model), self.config.engines, device, self.config.seed)
+        config, pinned = self.config, self.pinned(model)
+        spec = engine_spec(pinned, config.engines, device, config.seed, config.reproducible)
         with self._choosing:
             if self._pool is not None and self._pool.spec != spec:
                 self.release_engines()

@@ -8,17 +8,20 @@ its calls fail with ``ActorLost`` (an infrastructure error: the shard is tried a
 import re
 import threading
 import time
+import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ray
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayTaskError
 
+from tasks import draining
+
 READY_TIMEOUT_S = 900.0
 CLOSE_TIMEOUT_S = 60.0
-MEANWHILE_S = 10.0
+MEANWHILE_S = 2.0
 START_ATTEMPTS = 3
 REBUILD_S = 0.5
 SHOWN = 800
@@ -76,6 +79,7 @@ class Dispatcher:
                 raise ActorLost(f"{late}: not ready within {READY_TIMEOUT_S:.0f} s")
             done, _ = ray.wait(list(waiting), num_returns=1, timeout=MEANWHILE_S)
             if not done:
+                draining.check()
                 meanwhile()
             for ref in done:
                 member = waiting.pop(ref)
@@ -98,17 +102,46 @@ class Dispatcher:
     def call(self, method: str, *args: Any) -> tuple[str, Any]:
         """Run a method on the least loaded actor; returns the actor's name and the result.
 
-        Blocks while all slots are taken. Raises ActorLost, NoActorLeft, or what the method raised.
+        Blocks while all slots are taken. Raises ActorLost, NoActorLeft, Drained, or what the method
+        raised.
         """
         member = self._take()
         try:
-            return member.name, ray.get(getattr(member.handle, method).remote(*args))
+            return member.name, fetch(getattr(member.handle, method).remote(*args))
         except RayActorError as error:
             self._set_aside(member, error)
             raise ActorLost(f"{member.name} died ({_last_line(error)})") from None
         except RayTaskError as error:
             raise error.as_instanceof_cause() from None
         finally:
+            with self._changed:
+                member.in_flight -= 1
+                self._changed.notify_all()
+
+    def stream(self, method: str, drop: str, *args: Any) -> Iterator[tuple[str, Any]]:
+        """What a method yields on the least loaded actor, piece by piece, with the actor's name.
+
+        The method gets a ticket after its arguments; where the pieces are not taken to the end, the
+        method ``drop`` gets it. Raises ActorLost, NoActorLeft, Drained, or what the method raised.
+        """
+        member, ticket, ended = self._take(), uuid.uuid4().hex, False
+        try:
+            start = getattr(member.handle, method).options(num_returns="streaming")
+            pieces = start.remote(*args, ticket)
+            while True:
+                if ray.wait([pieces], timeout=draining.POLL_S)[0]:
+                    yield member.name, ray.get(next(pieces))
+                draining.check()
+        except StopIteration:
+            ended = True
+        except RayActorError as error:
+            self._set_aside(member, error)
+            raise ActorLost(f"{member.name} died ({_last_line(error)})") from None
+        except RayTaskError as error:
+            raise error.as_instanceof_cause() from None
+        finally:
+            if not ended:
+                getattr(member.handle, drop).remote(ticket)
             with self._changed:
                 member.in_flight -= 1
                 self._changed.notify_all()
@@ -149,6 +182,7 @@ class Dispatcher:
     def _take(self) -> _Member:
         with self._changed:
             while True:
+                draining.check()
                 alive = [m for m in self._members if not m.gone]
                 if not alive:
                     reasons = "; ".join(f"{m.name}: {m.gone}" for m in self._members)
@@ -185,6 +219,13 @@ class Dispatcher:
         with self._changed:
             member.up, member.gone = not gone, gone
             self._changed.notify_all()
+
+
+def fetch(ref: Any) -> Any:
+    """``ray.get`` that ends on request. Raises Drained, and what ``ray.get`` raises."""
+    while not ray.wait([ref], timeout=draining.POLL_S)[0]:
+        draining.check()
+    return ray.get(ref)
 
 
 def _is_dead(handle: Any) -> bool:

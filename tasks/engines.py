@@ -10,7 +10,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from lbt_core.generation import (
 )
 from lbt_core.generation.core_process import end_children
 from lbt_core.run.config import EngineConfig, read_environment
+from lbt_core.store.scratch import local_folder
 from tasks.dispatch import ActorLost, ActorRefused, Dispatcher
 
 NAMESPACE = "lbt"
@@ -49,9 +50,11 @@ class EngineActor:
             cores = sorted(os.sched_getaffinity(0))
             prepare_environment(spec, cores[index % len(cores)] if pin else None)
         self._on_gpu = spec.device == "gpu"
+        spec = replace(spec, model=local_folder(spec.model, read_environment().scratch))
         self._engine: Engine = build_engine(spec)
         self._last_call = time.monotonic()
         self._calls = 0
+        self._tickets: dict[str, threading.Event] = {}
         if warm_seconds:
             idle = threading.Thread(target=self._end_when_idle, args=(warm_seconds,), daemon=True)
             idle.start()
@@ -68,19 +71,26 @@ class EngineActor:
         """Whether nobody's requests are in it."""
         return self._calls == 0
 
-    def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """Completions in the order of the requests."""
+    def stream(self, requests: Sequence[Request], ticket: str) -> Iterator[list[Completion]]:
+        """Completions in lists, as they finish, until ``drop`` is called with the ticket."""
         self._calls += 1
+        stop = self._tickets.setdefault(ticket, threading.Event())
         try:
-            return self._engine.generate(requests)
+            yield from self._engine.stream(requests, stop)
         except EngineDied:
             # a dead engine in a living actor would fail every call: let Ray rebuild it, once the
             # GPU's memory is free
             end_children(END_S)
             os._exit(1)
         finally:
+            self._tickets.pop(ticket, None)
             self._calls -= 1
             self._last_call = time.monotonic()
+
+    def drop(self, ticket: str) -> None:
+        """Nobody waits for a stream any more."""
+        if ticket in self._tickets:
+            self._tickets[ticket].set()
 
     def stats(self) -> EngineStats:
         """Counters and gauges of the engine and of its GPU."""
@@ -200,10 +210,9 @@ class EnginePool:
         """Shards that the engines take at once."""
         return self._slots * self.count
 
-    def generate(self, requests: Sequence[Request]) -> tuple[str, list[Completion]]:
-        """The engine's name and completions in the order of the requests. Raises ActorLost."""
-        name, completions = self.start().call("generate", list(requests))
-        return name, completions
+    def stream(self, requests: Sequence[Request]) -> Iterator[tuple[str, list[Completion]]]:
+        """The engine's name and completions, as they finish. Raises ActorLost, Drained."""
+        yield from self.start().stream("stream", "drop", list(requests))
 
     def stats(self) -> dict[str, EngineStats]:
         """Counters and gauges of the engines that answer within two seconds, by name."""

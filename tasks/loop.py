@@ -1,92 +1,28 @@
-"""Keeping engines full: shards are handed out as earlier ones end.
+"""The loop's jobs as Prefect task runs of the current flow."""
 
-One that ends may make others possible: the exams on a rationale shard follow as soon as that shard
-is stored, before the rationales of other problems: there is no barrier between the stages.
-"""
-
-import logging
-import queue
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterable
 from typing import Any
 
 from prefect.futures import PrefectFuture
 
-from lbt_core import UserError
+from lbt_core.run import loop
+from lbt_core.run.loop import Ended, Failure
+from tasks import draining
 from tasks.shards import ShardSummary, shard_task
 
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A shard to do: what it is called, its work, and the jobs that it makes possible."""
-
-    name: str
-    label: str
-    work: Callable[[], ShardSummary]
-    then: Callable[[], list["Job"]] = field(default=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A shard that is still owed, and why."""
-
-    name: str
-    reason: str
+Job = loop.Job[ShardSummary]
 
 
 def run_jobs(jobs: Iterable[Job], in_flight: int) -> tuple[list[ShardSummary], list[Failure]]:
-    """Run jobs as Prefect tasks of the current flow, at most ``in_flight`` at once.
+    """Run jobs as Prefect tasks, at most ``in_flight`` at once (``lbt_core.run.loop``)."""
+    return loop.run_jobs(jobs, in_flight, _submit, draining.requested)
 
-    A failed job does not stop the others; what it would have made possible stays owed. Raises the
-    UserError of a job: what a user must put right (a model that cannot load) fails them all.
-    """
-    waiting = deque(jobs)
-    ended: queue.SimpleQueue[tuple[Job, PrefectFuture[Any]]] = queue.SimpleQueue()
-    running = 0
-    summaries: list[ShardSummary] = []
-    failures: list[Failure] = []
-    refused: UserError | None = None
-    while waiting or running:
-        while waiting and running < in_flight:
-            job = waiting.popleft()
-            future: PrefectFuture[Any] = shard_task.submit(job.label, job.work)
-            future.add_done_callback(partial(_announce, ended, job))
-            running += 1
-        job, future = ended.get()
-        running -= 1
+
+def _submit(job: Job, ended: Ended[ShardSummary]) -> None:
+    def tell(future: PrefectFuture[Any]) -> None:
         outcome = future.result(raise_on_failure=False)
-        if refused is not None:
-            continue
-        if isinstance(outcome, UserError):
-            refused = outcome
-            waiting.clear()
-        elif isinstance(outcome, ShardSummary):
-            summaries.append(outcome)
-            try:
-                waiting.extendleft(reversed(job.then()))
-            except OSError as error:
-                failures.append(Failure(job.name, str(error)))
-        else:
-            reason = f"{type(outcome).__name__}: {outcome}"
-            _log.error("%s failed: %s", job.name, reason)
-            failures.append(Failure(job.name, reason))
-    if refused is not None:
-        raise refused
-    return summaries, failures
+        known = isinstance(outcome, ShardSummary | BaseException)
+        ended(outcome if known else RuntimeError(f"no result: {outcome}"))
 
-
-def _announce(
-    ended: queue.SimpleQueue[tuple[Job, PrefectFuture[Any]]], job: Job, future: PrefectFuture[Any]
-) -> None:
-    ended.put((job, future))
-
-
-def describe_failures(failures: list[Failure], shown: int = 3) -> str:
-    """How many shards are owed and why, for a flow's final message."""
-    first = "; ".join(f"{f.name} ({f.reason})" for f in failures[:shown])
-    more = f"; and {len(failures) - shown} more" if len(failures) > shown else ""
-    return f"{len(failures)} shard{'s' if len(failures) != 1 else ''} owed: {first}{more}"
+    future: PrefectFuture[Any] = shard_task.submit(job.label, job.work)
+    future.add_done_callback(tell)

@@ -5,8 +5,6 @@ or foreign file in its place is moved aside first. Infrastructure errors are tri
 back-off; a data error fails at once and names its row.
 """
 
-import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,7 +15,9 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 from ray.exceptions import RayError
 
-from lbt_core.store import Files, Shard, StoreUnavailable, inspect_shard, verify_shard, write_shard
+from lbt_core.store import Files, LeaseLost, Shard, StoreUnavailable
+from lbt_core.store.commit import commit_shard
+from tasks import draining
 from tasks.dispatch import ActorLost, NoActorLeft
 from tasks.progress import Progress
 
@@ -25,8 +25,6 @@ Row = TypeVar("Row")
 RETRIES = 4
 BACK_OFF_S = (2.0, 10.0, 30.0, 60.0)
 ALREADY_STORED = "already stored"
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,45 +45,31 @@ def commit(
     make_rows: Callable[[], tuple[Sequence[Row], dict[str, Any]]],
     progress: Progress | None = None,
 ) -> ShardSummary:
-    """Make sure that a shard is stored; one that is there is read whole, page checksums and all,
-    before it counts. ``make_rows`` returns its rows and a summary of the work.
-
-    The summary's ``tokens``, ``prompt_tokens`` and ``engine`` are understood; all of it is kept in
-    the file's footer. Raises what ``make_rows`` raises, WrongRows, StoreUnavailable.
+    """``commit_shard``, counted in the progress: the summary's ``tokens``, ``prompt_tokens``,
+    ``engine`` and ``verdicts`` are understood. Raises what it raises, and Drained.
     """
-    seen = inspect_shard(files, shard)
-    fault = verify_shard(files, shard) if seen.state == "whole" else f"{seen.state}, {seen.reason}"
-    if fault is None:
-        if progress is not None:
-            progress.finish(shard.stage, rows=seen.rows, stored=True)
-        tokens = int((seen.summary or {}).get("tokens", 0))
-        return ShardSummary(shard.name, seen.rows, tokens, 0.0, True)
-    if seen.state != "missing":
-        where = files.move_aside(shard.path)
-        _log.warning("%s: %s; moved to %s", shard.path, fault, where)
-    started = time.monotonic()
-    rows, summary = make_rows()
-    seconds = time.monotonic() - started
-    summary = summary | {"seconds": round(seconds, 3), "rows": len(rows)}
-    write_shard(files, shard, rows, summary)
-    tokens = int(summary.get("tokens", 0))
-    if progress is not None:
+    done = commit_shard(files, shard, make_rows, draining.check)
+    tokens, engine = int(done.summary.get("tokens", 0)), str(done.summary.get("engine", ""))
+    if progress is not None and done.stored:
+        progress.finish(shard.stage, rows=done.rows, stored=True)
+    elif progress is not None:
         progress.finish(
             shard.stage,
-            rows=len(rows),
-            prompt_tokens=int(summary.get("prompt_tokens", 0)),
+            rows=done.rows,
+            prompt_tokens=int(done.summary.get("prompt_tokens", 0)),
             tokens=tokens,
-            seconds=seconds,
-            engine=summary.get("engine", ""),
-            verdicts=summary.get("verdicts"),
+            seconds=done.seconds,
+            engine=engine,
+            verdicts=done.summary.get("verdicts"),
         )
-    return ShardSummary(shard.name, len(rows), tokens, seconds, False, summary.get("engine", ""))
+    engine = "" if done.stored else engine
+    return ShardSummary(shard.name, done.rows, tokens, done.seconds, done.stored, engine)
 
 
 def is_infrastructure(error: BaseException) -> bool:
     """Whether trying again may help: a lost actor, Ray, or the store; not a wrong row, and not
-    where every actor is gone for good: that takes a new attempt of the run."""
-    if isinstance(error, NoActorLeft):
+    where every actor is gone for good or the run's lock is lost: that takes a new attempt."""
+    if isinstance(error, NoActorLeft | LeaseLost) or draining.requested():
         return False
     return isinstance(error, ActorLost | StoreUnavailable | RayError | ConnectionError)
 

@@ -6,7 +6,6 @@ A step raises ``Owed`` where shards are left to do, naming how many and why; wha
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,13 +15,17 @@ from lbt_core.generation.engine import ERROR
 from lbt_core.method.exams import examine, set_exams
 from lbt_core.method.sampling import sample
 from lbt_core.run.config import ModelConfig
+from lbt_core.run.keeping import Usage, generate_keeping
+from lbt_core.run.loop import Failure, describe_failures
 from lbt_core.run.plan import arm_folder, student_labels
 from lbt_core.run.preparation import design_exams, prepare
 from lbt_core.run.stages import Stage
 from lbt_core.store import Shard, inspect_shard, read_shard
 from lbt_core.store.rows import Problem, Rationale
+from lbt_core.store.sidecar import Sidecar
+from tasks import draining
 from tasks.context import RunContext, exam_settings, greedy, sampling_settings
-from tasks.loop import Failure, Job, describe_failures, run_jobs
+from tasks.loop import Job, run_jobs
 from tasks.shards import ShardSummary, commit
 
 
@@ -34,32 +37,16 @@ class Owed(RuntimeError):
         self.failures = failures
 
 
-@dataclass
-class _Usage:
-    """What a shard's generation used: engine, tokens."""
-
-    engine: str = ""
-    prompt_tokens: int = 0
-    tokens: int = 0
-
-    def summary(self) -> dict[str, Any]:
-        return {
-            "engine": self.engine,
-            "prompt_tokens": self.prompt_tokens,
-            "tokens": self.tokens,
-        }
-
-
 def _generator(
-    context: RunContext, model: ModelConfig, usage: _Usage
+    context: RunContext, model: ModelConfig, usage: Usage, shard: Shard[Any]
 ) -> Callable[[Sequence[Request]], list[Completion]]:
-    """Generation on the model's engines, noting what it used."""
+    """Generation on the model's engines; what is finished of the shard survives the attempt."""
 
     def generate(requests: Sequence[Request]) -> list[Completion]:
-        usage.engine, completions = context.engines(model).generate(requests)
-        usage.prompt_tokens += sum(c.prompt_tokens for c in completions)
-        usage.tokens += sum(c.tokens for c in completions)
-        return completions
+        engines = context.engines(model)
+        in_blocks = engines.spec.answers_blocks
+        sidecar = Sidecar(context.files, shard)
+        return generate_keeping(requests, sidecar, engines.stream, in_blocks, usage)
 
     return generate
 
@@ -116,6 +103,7 @@ def generate_step(context: RunContext, stages: Sequence[Stage]) -> list[ShardSum
             more, failed = run_jobs(later, context.engines(model).capacity)
             summaries, failures = summaries + more, failures + failed
         failures += _unsampled(context)
+    draining.check()
     if failures:
         raise Owed(failures)
     return summaries
@@ -137,14 +125,14 @@ def _sample_job(context: RunContext, index: int, then: Callable[[int], list[Job]
     shard = context.plan.sample_shards[index]
 
     def rows() -> tuple[list[Rationale], dict[str, Any]]:
-        usage = _Usage()
+        usage = Usage()
         made = sample(
             context.plan.taught(index),
             samples=context.config.sampling.num_rationales,
             settings=sampling_settings(context.config),
             renderer=context.renderer,
             seed=context.config.seed,
-            generate=_generator(context, context.config.teacher, usage),
+            generate=_generator(context, context.config.teacher, usage, shard),
             grade=context.grade,
         )
         return made, usage.summary() | _checked(context, shard, made)
@@ -168,7 +156,7 @@ def _exam_job(context: RunContext, index: int, student: int, shard: Shard[Any]) 
     model = config.student_models()[student]
 
     def rows() -> tuple[list[Any], dict[str, Any]]:
-        usage = _Usage()
+        usage = Usage()
         rationales = read_shard(context.files, plan.sample_shards[index])
         exams = set_exams(rationales, plan.problem_by_id, plan.design, config.exam.deduplicate)
         made = examine(
@@ -178,7 +166,7 @@ def _exam_job(context: RunContext, index: int, student: int, shard: Shard[Any]) 
             settings=exam_settings(config),
             renderer=context.renderer,
             seed=config.seed,
-            generate=_generator(context, model, usage),
+            generate=_generator(context, model, usage, shard),
             grade=context.grade,
             extract=context.extract,
         )
@@ -197,6 +185,7 @@ def evaluate_step(
     """Greedy answers of a model to the test problems. Raises Owed."""
     jobs = _evaluation_jobs(context, arm, model, model_mark)
     summaries, failures = run_jobs(jobs, context.engines(model).capacity)
+    draining.check()
     if failures:
         raise Owed(failures)
     return summaries
@@ -214,14 +203,14 @@ def _evaluation_job(
     context: RunContext, index: int, shard: Shard[Rationale], model: ModelConfig
 ) -> Job:
     def rows() -> tuple[list[Rationale], dict[str, Any]]:
-        usage = _Usage()
+        usage = Usage()
         made = sample(
             context.plan.tested(index),
             samples=1,
             settings=greedy(context.config.evaluation.max_new_tokens),
             renderer=context.renderer,
             seed=context.config.seed,
-            generate=_generator(context, model, usage),
+            generate=_generator(context, model, usage, shard),
             grade=context.grade,
         )
         return made, usage.summary() | _checked(context, shard, made)

@@ -22,15 +22,25 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from lbt_core import DataError, UserError
 from lbt_core.store.rows import Preference, from_table, to_table
 from lbt_core.training.dpo import TrainingResult, train_dpo
-from lbt_core.training.history import TrainingDiverged, describe, read_history
+from lbt_core.training.history import (
+    END_MARK,
+    TrainingDiverged,
+    TrainingEnded,
+    describe,
+    read_history,
+)
 from lbt_core.training.spec import TrainingSpec
+from tasks import draining
 
 _log = logging.getLogger(__name__)
 
 _PAIRS = "pairs.parquet"
 _POLL_SECONDS = 1.0
 # Failures that another attempt cannot mend: handed back as values, so that Ray does not retry them.
-_FINAL = {kind.__name__: kind for kind in (UserError, TrainingDiverged, DataError)}
+_FINAL: dict[str, type[Exception]] = {
+    kind.__name__: kind for kind in (UserError, TrainingDiverged, DataError)
+}
+_FINAL[TrainingEnded.__name__] = draining.Drained
 
 
 def train_on_ray(
@@ -54,7 +64,10 @@ def train_on_ray(
     thread. A lost worker restarts the group from the last checkpoint, ``max_failures`` times at
     most.
 
-    Raises what ``train_dpo`` raises, and Ray's TrainingFailedError where the job itself fails.
+    Asked to end (``tasks.draining``), it has a checkpoint written after the step in progress.
+
+    Raises what ``train_dpo`` raises, Drained, and Ray's TrainingFailedError where the job itself
+    fails.
     """
     out_dir = Path(out_dir).resolve()
     if not resume:
@@ -123,7 +136,7 @@ def _worker(config: Mapping[str, Any]) -> dict[str, Any]:
             on_log=lambda line: None if line.startswith("training step") else messages.append(line),
             prepare=_report_to_ray,
         )
-    except (UserError, DataError) as error:
+    except (UserError, DataError, TrainingEnded) as error:
         return {"error": type(error).__name__, "message": str(error)}
     return {"result": result, "messages": messages}
 
@@ -153,6 +166,8 @@ def _following(out_dir: Path, say: Callable[[str], None]) -> Iterator[None]:
         nonlocal last
         while True:
             ending = done.wait(_POLL_SECONDS)
+            if draining.requested():
+                (out_dir / END_MARK).touch()
             for row in read_history(out_dir):
                 if row["step"] > last and "loss" in row:
                     last = row["step"]

@@ -1,6 +1,7 @@
 """From scored rationales to tuned models: pairs, one training per arm, the merged model."""
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -10,7 +11,7 @@ from typing import Any
 import ray
 
 from lbt_core import DataError
-from lbt_core.run.config import ModelConfig, RunConfig
+from lbt_core.run.config import ModelConfig, RunConfig, read_environment
 from lbt_core.run.plan import arm_folder, model_path
 from lbt_core.run.results import (
     compute_pairs,
@@ -21,8 +22,10 @@ from lbt_core.run.results import (
 )
 from lbt_core.store import Files, read_shard
 from lbt_core.store.rows import Preference, Score
+from lbt_core.store.scratch import upload, working_folder
 from lbt_core.training.spec import TrainingSpec
 from tasks.context import RunContext
+from tasks.dispatch import fetch
 from tasks.shards import ShardSummary, commit
 
 RESULT = "result.json"
@@ -59,20 +62,23 @@ def stored_pairs(context: RunContext) -> dict[str, list[Preference]]:
     return pairs_by_arm(rows)
 
 
-def training_folder(context: RunContext, arm: str) -> Path:
-    """Where an arm's checkpoints, history and result are kept."""
-    return context.files.local(f"training/{arm_folder(arm)}")
+def training_folder(files: Files, arm: str) -> Path:
+    """Where an arm's checkpoints, history and result are written: the store's own folder, or local
+    scratch that is uploaded after."""
+    return working_folder(files, f"training/{arm_folder(arm)}", read_environment().scratch)
 
 
 def tuned_model(context: RunContext, arm: str) -> ModelConfig:
-    """The merged model of an arm, as a model to load."""
-    path = merged_folder(context.files, arm)
-    return context.config.teacher.model_copy(update={"path": str(path), "revision": None})
+    """The merged model of an arm, as a model to load: a folder, or a URI that engines download."""
+    files = context.files
+    where = f"model/{arm_folder(arm)}/merged"
+    path = str(files.local(where)) if files.is_local else f"{files.uri}/{where}"
+    return context.config.teacher.model_copy(update={"path": path, "revision": None})
 
 
 def merged_folder(files: Files, arm: str) -> Path:
-    """Where an arm's merged model is kept."""
-    return files.local(f"model/{arm_folder(arm)}/merged")
+    """Where an arm's merged model is written."""
+    return working_folder(files, f"model/{arm_folder(arm)}/merged", read_environment().scratch)
 
 
 def training_spec(config: RunConfig) -> TrainingSpec:
@@ -100,9 +106,8 @@ def train_step(
     DataError where there is no pair to train on.
     """
     mark = context.plan.training_fingerprint(pairs)
-    model = Path(tuned_model(context, arm).path)
-    record = model.parent / RESULT
-    if record.exists() and json.loads(record.read_text()).get("fingerprint") == mark:
+    files, where = context.files, f"model/{arm_folder(arm)}"
+    if _record(files, where).get("fingerprint") == mark:
         context.progress.finish(f"train/{arm}", rows=len(pairs), stored=True)
         return True, mark
     if not pairs:
@@ -115,7 +120,9 @@ def train_step(
     base, revision = model_path(teacher), teacher.revision
     spec = training_spec(context.config)
     prompts = validation_prompts(context)
-    folder = training_folder(context, arm)
+    folder, model = training_folder(files, arm), merged_folder(files, arm)
+    if context.config.reproducible:
+        cores = spec.workers  # sums depend on the number of threads: one each, wherever it runs
     result = train_on_ray(
         base,
         pairs,
@@ -129,18 +136,35 @@ def train_step(
     gpu = ray.cluster_resources().get("GPU", 0) >= 1
     merge = ray.remote(_merge).options(num_cpus=1, num_gpus=1 if gpu else 0, max_retries=2)
     watched = prompts[:CHECKED_PROMPTS]
-    check = ray.get(merge.remote(base, revision, result.weights, str(model), watched, result.full))
-    summary = asdict(result) | {"fingerprint": mark, "arm": arm, "merged": str(model)}
+    check = fetch(merge.remote(base, revision, result.weights, str(model), watched, result.full))
+    summary = asdict(result) | {"fingerprint": mark, "arm": arm}
+    # relative to the run, so that a store that is copied elsewhere goes on there
+    summary["weights"] = f"training/{arm_folder(arm)}/{Path(result.weights).relative_to(folder)}"
+    summary["merged"] = f"{where}/merged"
+    upload(files, folder, f"training/{arm_folder(arm)}", _is_kept)
+    upload(files, model, summary["merged"])
     if check is not None:
         summary["merge_check"] = check
     summary["seconds"] = time.monotonic() - started
-    context.files.write(
-        f"model/{arm_folder(arm)}/{RESULT}", json.dumps(summary, indent=1, default=str).encode()
-    )
+    files.write(f"{where}/{RESULT}", json.dumps(summary, indent=1, default=str).encode())
     context.progress.finish(
         f"train/{arm}", rows=len(pairs), tokens=result.tokens, seconds=summary["seconds"]
     )
     return False, mark
+
+
+def _record(files: Files, where: str) -> dict[str, Any]:
+    """What a finished training left on record; empty where none has finished."""
+    try:
+        record: dict[str, Any] = json.loads(files.read(f"{where}/{RESULT}"))
+    except FileNotFoundError:
+        return {}
+    return record
+
+
+def _is_kept(name: str) -> bool:
+    """What of a training is kept in an object store: all but checkpoints and Ray's own files."""
+    return not name.startswith(("checkpoint", "ray/"))
 
 
 def _merge(
@@ -192,12 +216,22 @@ def _no_pair(context: RunContext, arm: str) -> str:
 def _make_room(context: RunContext, arm: str, mark: str) -> None:
     """Move a training with another fingerprint aside; one of this fingerprint is resumed."""
     folder = f"training/{arm_folder(arm)}"
-    marker = f"{folder}/fingerprint"
     files = context.files
-    if files.exists(folder):
-        same = files.exists(marker) and files.read(marker).decode() == mark
-        if not same:
-            files.move_aside(folder)
+    if files.exists(folder) and not _has_mark(files, folder, mark):
+        files.move_aside(folder)
+    if not files.is_local:
+        work = Files(str(training_folder(files, arm)))
+        if not _has_mark(work, "", mark):
+            shutil.rmtree(work.root, ignore_errors=True)
+        shutil.rmtree(merged_folder(files, arm), ignore_errors=True)
+        work.write("fingerprint", mark.encode())
     if files.exists(f"model/{arm_folder(arm)}"):
         files.move_aside(f"model/{arm_folder(arm)}")
-    files.write(marker, mark.encode())
+    files.write(f"{folder}/fingerprint", mark.encode())
+
+
+def _has_mark(files: Files, folder: str, mark: str) -> bool:
+    try:
+        return files.read(f"{folder}/fingerprint" if folder else "fingerprint").decode() == mark
+    except FileNotFoundError:
+        return False

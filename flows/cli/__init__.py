@@ -6,6 +6,7 @@ from importlib import import_module
 import typer
 
 from flows.cli.corpus import corpus_app
+from flows.draining import Terminated
 from lbt_core import UserError
 from lbt_core.subjects.registry import BUILT_IN, load_subject
 
@@ -53,7 +54,10 @@ def main() -> None:
     """Run a command; a user's mistake is one line on stderr and exit status 2."""
     try:
         # without its standalone mode click returns the status of typer.Exit instead of exiting
-        sys.exit(app(standalone_mode=False) or 0)
+        code = app(standalone_mode=False) or 0
+        if code == 130:  # click has caught the interrupt
+            raise KeyboardInterrupt
+        sys.exit(code)
     except UserError as error:
         print(f"lbt: {error}", file=sys.stderr)
         sys.exit(2)
@@ -69,6 +73,9 @@ def main() -> None:
         sys.exit(2)
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
+    except Terminated:
+        print("lbt: terminated; what is stored stays, the same command goes on", file=sys.stderr)
+        sys.exit(143)
     except (typer.Abort, KeyboardInterrupt):
         print("lbt: interrupted; what is stored stays, the same command goes on", file=sys.stderr)
         sys.exit(130)

@@ -1,7 +1,7 @@
 """``lbt run``: the whole pipeline, needing nothing running."""
 
+import contextlib
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -12,10 +12,10 @@ from lbt_core import UserError
 from lbt_core.run.config import RunConfig, load_config
 from lbt_core.run.plan import model_path
 from lbt_core.run.preparation import check_corpus
-from lbt_core.run.record import RunStore, require_writable
+from lbt_core.run.record import RunStore, require_writable, run_uri
 from lbt_core.run.stages import Stage
 from lbt_core.store import Files
-from lbt_core.store.lock import RunLocked, is_alive, read_owner
+from lbt_core.store.lock import Owner, RunLocked, is_alive, read_owner
 
 Store = Annotated[str, typer.Option(help="Folder or URI that holds the runs.")]
 Profile = Annotated[str, typer.Option(help="Profile (see `lbt profiles`) or a YAML file.")]
@@ -45,9 +45,9 @@ def run(
     Starts a local Prefect server and Ray and stops them after; joins those that PREFECT_API_URL
     and RAY_ADDRESS name.
     """
+    uri = run_uri(store, run)
     config = load_config(profile, overrides or ())
     stage = _stage(discard_from)
-    uri = f"{store.rstrip('/')}/{run}"
     preflight(uri, config, stage)
     console = Console(stderr=True)
     figures = execute(uri, profile, store, run, tuple(overrides or ()), stage, console, verbose)
@@ -70,7 +70,12 @@ def preflight(uri: str, config: RunConfig, discard_from: Stage | None = None) ->
                 "give a folder, a hub id such as meta-llama/Meta-Llama-3-8B-Instruct, or embedded"
             )
     files = Files(uri)
-    owner = read_owner(files)
+    if config.rounds > 1 and not files.is_local:
+        raise UserError(
+            f"rounds: {uri} is an object store, and the next round's teacher has to be a folder; "
+            "run one round, or give --store a folder"
+        )
+    owner = _owner(files)
     if owner is not None and is_alive(owner):
         raise RunLocked(
             f"{uri} is in use by {owner.describe()}; wait for it, stop it, or give this run "
@@ -78,6 +83,14 @@ def preflight(uri: str, config: RunConfig, discard_from: Stage | None = None) ->
         )
     RunStore.check(uri, config, discard_from)
     require_writable(uri)
+
+
+def _owner(files: Files) -> Owner | None:
+    """Who works on the run now. Raises UserError where the store does not answer."""
+    try:
+        return read_owner(files)
+    except OSError as error:
+        raise UserError(f"store {files.uri} cannot be read: {error.args[-1]}") from None
 
 
 def execute(
@@ -91,29 +104,34 @@ def execute(
     verbose: bool,
 ) -> dict[str, Any]:
     """Run the flow with its services and a terminal display. Exits with 1 where it failed."""
+    from flows.draining import Terminated, terminated_raises  # noqa: PLC0415 - heavy
     from flows.local import services  # noqa: PLC0415 - heavy
 
     bars = console.is_terminal and not verbose
     home = Path(store) / ".prefect" if Files(store).is_local else Path.home() / ".lbt"
-    with console.status("Starting Prefect and Ray …") if bars else _announce(console):
-        stack = services(home.resolve(), "WARNING" if bars else "INFO")
-        stack.__enter__()
-    try:
+    with contextlib.ExitStack() as stack:
+        with console.status("Starting Prefect and Ray …") if bars else _announce(console):
+            stack.enter_context(terminated_raises())
+            stack.enter_context(services(home.resolve(), "WARNING" if bars else "INFO"))
+        stack.enter_context(terminated_raises())  # again: Ray takes the signal as it connects
         # only now: Prefect reads its settings when it is imported
+        from prefect.exceptions import TerminationSignal  # noqa: PLC0415
+
         from flows.cli.display import display  # noqa: PLC0415
         from flows.pipeline import pipeline  # noqa: PLC0415
 
-        with display(console, bars):
-            state = pipeline(
-                run=run,
-                store=store,
-                profile=profile,
-                overrides=overrides,
-                discard_from=discard_from or "nothing",
-                return_state=True,
-            )
-    finally:
-        stack.__exit__(*sys.exc_info())
+        try:
+            with display(console, bars):
+                state = pipeline(
+                    run=run,
+                    store=store,
+                    profile=profile,
+                    overrides=overrides,
+                    discard_from=discard_from or "nothing",
+                    return_state=True,
+                )
+        except TerminationSignal:
+            raise Terminated from None
     if not state.is_completed():
         console.print(
             f"[red]Run {run} is not finished.[/red] {state.message}",

@@ -213,10 +213,20 @@ def _start(services: Services, home: Path, missing: list[str], console: Console)
 
             provision(services.workdir, services.environment)
     if "worker" in missing:
+        _free_slots(console)
         start("worker", _worker_command(), services, home, {})
         with console.status("Starting the worker …"):
             wait_until(_says(services, "worker", "started!"), services, "worker", READY_S)
     write_state(home, services)
+
+
+def _free_slots(console: Console) -> None:
+    """A run that the dead worker had handed out and not started would hold the pool's only slot."""
+    from flows.provision import PROCESS_POOL  # noqa: PLC0415 - only to start the worker
+    from flows.stranded import free_slots  # noqa: PLC0415 - reads settings
+
+    for name in free_slots(PROCESS_POOL):
+        console.print(f"  Run {name} was handed out and never started: now Crashed, press Retry.")
 
 
 def _start_ray(services: Services, home: Path) -> None:
@@ -271,7 +281,7 @@ def _ray_command(services: Services) -> list[str]:
 def _worker_command() -> list[str]:
     from flows.provision import PROCESS_POOL  # noqa: PLC0415 - only to start the worker
 
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--type", "process"]
+    command = [sys.executable, "-m", "flows.prefect_worker", "worker", "start", "--type", "process"]
     return [*command, "--pool", PROCESS_POOL, "--name", "lbt"]
 
 

@@ -1,6 +1,7 @@
 """What an engine promises: rendered prompts in, completions out, from many threads at once."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -75,7 +76,8 @@ class EngineSpec:
     """Everything that decides what an engine is; two equal specs can share one engine.
 
     ``core`` says where vLLM's engine core runs: in a "process" of its own, "inline" in the
-    caller's, or by the device ("auto": a process on GPUs).
+    caller's, or by the device ("auto": a process on GPUs). A ``reproducible`` engine gives a call
+    of ``stream`` the same completions whatever else it was asked before or is asked beside it.
     """
 
     kind: Literal["vllm", "transformers"]
@@ -93,11 +95,18 @@ class EngineSpec:
     load_format: str
     seed: int
     core: Literal["auto", "process", "inline"] = "auto"
+    reproducible: bool = False
 
     @property
     def core_in_process(self) -> bool:
         """Whether vLLM's engine core gets a process of its own."""
         return self.core == "process" or (self.core == "auto" and self.device == "gpu")
+
+    @property
+    def answers_blocks(self) -> bool:
+        """Whether a call's completions depend on each other, so that they are kept or made again
+        together: reproducible on a CPU, where an engine cannot seed single requests."""
+        return self.reproducible and self.device == "cpu"
 
 
 class ModelCannotLoad(UserError):
@@ -115,6 +124,13 @@ class Engine(Protocol):
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Completions in the order of the requests. Raises EngineDied."""
+        ...
+
+    def stream(
+        self, requests: Sequence[Request], stop: threading.Event | None = None
+    ) -> Iterator[list[Completion]]:
+        """Completions in lists, as they finish. ``stop`` ends it early: what is not finished is
+        dropped from the engine. Raises EngineDied."""
         ...
 
     def stats(self) -> EngineStats:

@@ -5,7 +5,7 @@ Slow, and the same on every machine that runs torch: it is what vLLM's answers a
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lbt_core.generation.engine import (
@@ -60,24 +60,35 @@ class TransformersEngine:
         self._busy = 0.0
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
-        """Completions in the order of the requests; batches hold requests of equal settings.
+        """Completions in the order of the requests. Raises EngineDied after ``close``."""
+        done = {c.id: c for part in self.stream(requests) for c in part}
+        return [done[request.id] for request in requests]
 
-        Raises EngineDied after ``close``.
+    def stream(
+        self, requests: Sequence[Request], stop: threading.Event | None = None
+    ) -> Iterator[list[Completion]]:
+        """Completions batch by batch; batches hold requests of equal settings. ``stop`` ends it
+        after a batch. Raises EngineDied after ``close``.
         """
         self._waiting += len(requests)
-        done: dict[int, Completion] = {}
-        groups: dict[Settings, list[int]] = {}
-        for position, request in enumerate(requests):
-            groups.setdefault(request.settings, []).append(position)
-        for settings, positions in groups.items():
-            for start in range(0, len(positions), BATCH):
-                chunk = positions[start : start + BATCH]
-                with self._lock:
-                    if self._closing.is_set():
-                        raise EngineDied("the engine was closed")
-                    answers = self._batch([requests[i] for i in chunk], settings)
-                done.update(zip(chunk, answers, strict=True))
-        return [done[i] for i in range(len(requests))]
+        left = len(requests)
+        groups: dict[Settings, list[Request]] = {}
+        for request in requests:
+            groups.setdefault(request.settings, []).append(request)
+        try:
+            for settings, group in groups.items():
+                for start in range(0, len(group), BATCH):
+                    if stop is not None and stop.is_set():
+                        return
+                    chunk = group[start : start + BATCH]
+                    left -= len(chunk)
+                    with self._lock:
+                        if self._closing.is_set():
+                            raise EngineDied("the engine was closed")
+                        answers = self._batch(chunk, settings)
+                    yield answers
+        finally:
+            self._waiting -= left
 
     def _batch(self, requests: list[Request], settings: Settings) -> list[Completion]:
         self._waiting -= len(requests)

@@ -6,12 +6,15 @@ Requests wait in our own queue and enter the engine only while it holds fewer th
 long shard cannot fill its memory, and the next shard's requests follow without a gap.
 """
 
+import contextlib
+import hashlib
 import itertools
 import os
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,31 +37,45 @@ WATCH_S = 0.5
 # what vLLM says of a core that ended as it loaded, whatever it ended of
 _ENDED = "Engine core initialization failed"
 
+PACE_S = 0.5
+
 
 @dataclass(eq=False)
 class _Call:
-    """One call of ``generate``: what is still missing of it."""
+    """One call of ``stream``: what has arrived of it, and whether anybody still waits for it.
 
-    missing: int
-    done: threading.Event = field(default_factory=threading.Event)
-    completions: dict[int, Completion] = field(default_factory=dict)
-    error: BaseException | None = None
+    ``seed`` is what the engine's random state is set from before its first request, where a call
+    has the engine for itself; None elsewhere.
+    """
 
-    def deliver(self, position: int, completion: Completion) -> None:
-        self.completions[position] = completion
-        self.missing -= 1
-        if self.missing == 0:
-            self.done.set()
+    seed: int | None = None
+    dropped: bool = False
+    arrived: queue.SimpleQueue[Completion | BaseException] = field(
+        default_factory=queue.SimpleQueue
+    )
+
+    def deliver(self, completion: Completion) -> None:
+        self.arrived.put(completion)
 
     def fail(self, error: BaseException) -> None:
-        self.error = error
-        self.done.set()
+        self.arrived.put(error)
+
+    def take(self, most: int) -> list[Completion]:
+        """What arrives within ``PACE_S``; ``most`` of it at once. Raises EngineDied."""
+        found: list[Completion] = []
+        end = time.monotonic() + PACE_S
+        with contextlib.suppress(queue.Empty):
+            while len(found) < most:
+                item = self.arrived.get(timeout=max(0.0, end - time.monotonic()))
+                if isinstance(item, BaseException):
+                    raise EngineDied(str(item) or type(item).__name__)
+                found.append(item)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Queued:
     call: _Call
-    position: int
     request: Request
 
 
@@ -77,6 +94,8 @@ def prepare_environment(spec: EngineSpec, core: int | None) -> None:
     os.environ["VLLM_LOGGING_LEVEL"] = "ERROR"
     os.environ["VLLM_NO_USAGE_STATS"] = "1"
     os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = str(int(spec.core_in_process))
+    if spec.reproducible and spec.device == "gpu":
+        os.environ["VLLM_BATCH_INVARIANT"] = "1"
     if spec.device != "cpu":
         return
     os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
@@ -99,7 +118,11 @@ class VllmEngine:
         self._tokenizer = self._engine.get_tokenizer()
         self._ends = stop_token_ids(self._tokenizer)
         self._limit: int = self._engine.model_config.max_model_len
-        self._inbox: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[list[_Queued] | None] = queue.SimpleQueue()
+        self._backlog: deque[_Queued] = deque()
+        self._drops: queue.SimpleQueue[_Call] = queue.SimpleQueue()
+        self._alone = spec.answers_blocks
+        self._turn = threading.Lock()
         self._ids = itertools.count()
         self._admitted: dict[str, _Queued] = {}
         self._calls: set[_Call] = set()
@@ -116,22 +139,45 @@ class VllmEngine:
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Completions in the order of the requests. Raises EngineDied."""
+        done = {c.id: c for part in self.stream(requests) for c in part}
+        return [done[request.id] for request in requests]
+
+    def stream(
+        self, requests: Sequence[Request], stop: threading.Event | None = None
+    ) -> Iterator[list[Completion]]:
+        """Completions in lists, as they finish. ``stop`` ends it early: what is not finished is
+        dropped from the engine. Raises EngineDied.
+
+        A reproducible engine on a CPU answers one call after the other.
+        """
         if not requests:
-            return []
-        call = _Call(missing=len(requests))
+            return
+        with self._turn if self._alone else contextlib.nullcontext():
+            call = self._submit(requests)
+            missing = len(requests)
+            try:
+                while missing and not (stop is not None and stop.is_set()):
+                    part = call.take(missing)
+                    missing -= len(part)
+                    if part:
+                        yield part
+            finally:
+                with self._lock:
+                    self._calls.discard(call)
+                if missing:
+                    call.dropped = True
+                    self._drops.put(call)
+                    self._inbox.put([])  # wakes the thread where it is idle
+
+    def _submit(self, requests: Sequence[Request]) -> _Call:
+        call = _Call(_joint_seed(requests) if self._alone else None)
         with self._lock:
             if self._dead is not None:
                 raise EngineDied(str(self._dead))
             self._calls.add(call)
             self._waiting += len(requests)
-            for position, request in enumerate(requests):
-                self._inbox.put(_Queued(call, position, request))
-        call.done.wait()
-        with self._lock:
-            self._calls.discard(call)
-        if call.error is not None:
-            raise EngineDied(str(call.error) or type(call.error).__name__)
-        return [call.completions[i] for i in range(len(requests))]
+            self._inbox.put([_Queued(call, request) for request in requests])
+        return call
 
     def stats(self) -> EngineStats:
         """Counters and gauges; prefix-cache and KV-cache figures are vLLM's own."""
@@ -235,16 +281,43 @@ class VllmEngine:
 
     def _admit(self) -> bool:
         """Move queued requests into the engine while there is room; wait only when it is idle."""
-        while len(self._admitted) < self._spec.window:
-            try:
-                item = self._inbox.get(block=not self._admitted)
-            except queue.Empty:
-                return True
-            if item is None:
-                return False
+        self._drop()
+        while len(self._admitted) < self._spec.window or self._alone:
+            if not self._backlog:
+                try:
+                    items = self._inbox.get(block=not self._admitted)
+                except queue.Empty:
+                    return True
+                if items is None:
+                    return False
+                self._drop()
+                if items and items[0].call.seed is not None:
+                    self._start_afresh(items[0].call.seed)
+                self._backlog.extend(items)
+                continue
+            item = self._backlog.popleft()
             self._waiting -= 1
-            self._start(item)
+            if not item.call.dropped:
+                self._start(item)
         return True
+
+    def _drop(self) -> None:
+        """Take the requests of dropped calls out of the engine."""
+        while not self._drops.empty():
+            call = self._drops.get()
+            names = [name for name, item in self._admitted.items() if item.call is call]
+            self._engine.abort_request(names)
+            for name in names:
+                del self._admitted[name]
+
+    def _start_afresh(self, seed: int) -> None:
+        """Let nothing that was asked before have a part in what comes: the random state is set, the
+        cache of prefixes emptied."""
+        import torch  # noqa: PLC0415 - heavy
+
+        if not self._engine.reset_prefix_cache():
+            raise EngineDied("the cache of prefixes could not be emptied")
+        torch.manual_seed(seed)
 
     def _start(self, item: _Queued) -> None:
         request, ids = item.request, list[int]()
@@ -257,7 +330,7 @@ class VllmEngine:
             self._engine.add_request(name, self._input(ids), self._sampling(request, room))
         except (ValueError, TypeError) as error:  # this request is bad, the engine is not
             reason = f"{ERROR}{' '.join(str(error).split())[:200]}"
-            item.call.deliver(item.position, Completion(request.id, "", reason, len(ids), 0))
+            item.call.deliver(Completion(request.id, "", reason, len(ids), 0))
             return
         self._admitted[name] = item
 
@@ -293,12 +366,8 @@ class VllmEngine:
         self._prompt_tokens += prompt_tokens
         self._tokens += tokens
         self._requests += 1
-        item.call.deliver(
-            item.position,
-            Completion(
-                item.request.id, answer.text, answer.finish_reason or "stop", prompt_tokens, tokens
-            ),
-        )
+        reason = answer.finish_reason or "stop"
+        item.call.deliver(Completion(item.request.id, answer.text, reason, prompt_tokens, tokens))
 
     def _fail(self, error: BaseException) -> None:
         """End every open call, wherever its requests are: in the queue, in the engine, or in the
@@ -330,3 +399,9 @@ def _engine_arguments(spec: EngineSpec) -> dict[str, Any]:
         # inside a placement group vLLM would spread the ranks with Ray by itself
         arguments["distributed_executor_backend"] = "mp"
     return {k: v for k, v in arguments.items() if v is not None}
+
+
+def _joint_seed(requests: Sequence[Request]) -> int:
+    """One seed for a call, decided by its requests alone."""
+    digest = hashlib.sha256(repr([(r.id, r.seed) for r in requests]).encode())
+    return int.from_bytes(digest.digest()[:4], "big")

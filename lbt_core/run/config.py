@@ -207,6 +207,9 @@ class RunConfig(Section):
     """One line on what the profile is for."""
     seed: int = Field(0, ge=0, title="Seed")
     """Seed of the corpus, the exams' design, the pair selection and the training."""
+    reproducible: bool = Field(False, title="Reproducible")
+    """The same seed gives the same rows, scores, pairs and weights to the bit, on the same kind of
+    machine, whether the run is disturbed or not; costs speed (docs/reliability.md)."""
     subject: str = Field(DEFAULT_SUBJECT, title="Subject")
     """The field of problems: a built-in one ("math", or the default), an installed one, or your own
     as my_package.my_module:subject."""
@@ -399,12 +402,13 @@ class Environment(BaseModel):
     reports_url: str | None
     reports_folder: str | None
     first_gpu: str
+    scratch: Path
 
 
 def read_environment() -> Environment:
     """Addresses of a running server and cluster, the cores and the first GPU (number or UUID) that
-    this process may use, and what ``lbt up`` says about itself: Ray's dashboard, where reports are
-    served and from which folder.
+    this process may use, what ``lbt up`` says about itself (Ray's dashboard, where reports are
+    served and from which folder), and where models and trainings of an object store are worked on.
     """
     return Environment(
         prefect_api_url=os.environ.get("PREFECT_API_URL") or None,
@@ -414,4 +418,5 @@ def read_environment() -> Environment:
         reports_url=os.environ.get("LBT_REPORTS_URL") or None,
         reports_folder=os.environ.get("LBT_REPORTS_FOLDER") or None,
         first_gpu=os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
+        scratch=Path(os.environ.get("LBT_SCRATCH") or "~/.cache/lbt/scratch").expanduser(),
     )

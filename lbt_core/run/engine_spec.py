@@ -6,7 +6,9 @@ from lbt_core.run.config import EngineConfig, ModelConfig
 from lbt_core.run.plan import model_path
 
 
-def engine_spec(model: ModelConfig, config: EngineConfig, device: str, seed: int) -> EngineSpec:
+def engine_spec(
+    model: ModelConfig, config: EngineConfig, device: str, seed: int, reproducible: bool = False
+) -> EngineSpec:
     """What one engine for this model is, on this device ("cpu" or "gpu")."""
     return EngineSpec(
         kind=config.kind,
@@ -24,6 +26,7 @@ def engine_spec(model: ModelConfig, config: EngineConfig, device: str, seed: int
         load_format=config.load_format,
         seed=seed,
         core=config.core,
+        reproducible=reproducible,
     )
 
 

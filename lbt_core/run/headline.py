@@ -54,6 +54,7 @@ def run_summary(
     test = mcnemar([r.correct for r in base], [r.correct for r in tuned])
     return {
         "run": run,
+        "reproducible": plan.config.reproducible,
         "problems_train": len(plan.problems["train"]),
         "problems_test": len(plan.problems["test"]),
         "rationales": sum(len(s.keys or ()) for s in plan.sample_shards),

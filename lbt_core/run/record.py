@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 import time
 from importlib import metadata
 from typing import Any
@@ -12,6 +13,7 @@ from lbt_core import UserError, __version__
 from lbt_core.run.config import RunConfig
 from lbt_core.run.stages import COSTLY, STAGES, Stage, changed_fields
 from lbt_core.store.files import Files, StoreUnavailable
+from lbt_core.store.sidecar import set_aside_all
 
 RECORD = "run.json"
 _PACKAGES = (
@@ -28,6 +30,24 @@ OUTPUTS: dict[Stage, tuple[str, ...]] = {
     "evaluate": ("evaluation",),
     "report": ("report",),
 }
+
+
+RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""A run's name: one path segment, the same on every file system and object store."""
+RUN_NAME_LENGTH = 100
+
+
+def run_uri(store: str, run: str) -> str:
+    """Where a run is kept. Raises UserError for a name that is no single path segment, and for a
+    store without a name."""
+    if not store.strip():
+        raise UserError("--store: give a folder or a URI such as s3://bucket/runs")
+    if not re.fullmatch(RUN_NAME, run) or len(run) > RUN_NAME_LENGTH:
+        raise UserError(
+            f"--run {run}: a run's name is letters, digits, '.', '_' and '-' (no '/'), starts with "
+            f"a letter or digit, and has {RUN_NAME_LENGTH} characters at most"
+        )
+    return f"{store.rstrip('/')}/{run}"
 
 
 class RunStore:
@@ -64,13 +84,16 @@ class RunStore:
             _refuse(files, _recorded_config(files, record), config, discard_from)
 
     @classmethod
-    def start(cls, uri: str, config: RunConfig, discard_from: Stage | None = None) -> "RunStore":
-        """Open a run for working on it, creating it where it is new. Call it with the lock held.
+    def start(
+        cls, place: str | Files, config: RunConfig, discard_from: Stage | None = None
+    ) -> "RunStore":
+        """Open a run for working on it, creating it where it is new. Call it with the lock held,
+        and with the files that hold it: their writes are refused once it is lost.
 
         Changed fields that stored samples depend on are refused with UserError naming them and the
         two ways out. ``discard_from`` moves the outputs from that stage on aside on purpose.
         """
-        files = Files(uri)
+        files = place if isinstance(place, Files) else Files(place)
         record = _read_record(files)
         if record is None:
             record = {"created": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "moved_aside": []}
@@ -198,6 +221,8 @@ def _refuse(files: Files, old: RunConfig, new: RunConfig, discard_from: Stage | 
 def _discard(files: Files, record: dict[str, Any], discard_from: Stage | None) -> None:
     """Move the outputs of a stage and all later ones aside, on record."""
     discarded = STAGES[STAGES.index(discard_from) :] if discard_from is not None else ()
+    if discarded:
+        set_aside_all(files)
     for path in (path for stage in discarded for path in OUTPUTS[stage]):
         if files.exists(path):
             record["moved_aside"].append({"path": path, "to": files.move_aside(path)})

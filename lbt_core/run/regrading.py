@@ -67,7 +67,8 @@ def _regrade(plan: Plan, shard: Shard[Graded], grade: GradeMany, everything: boo
             correct=graded.verdict == "correct",
         )
     if renewed != rows:
-        write_shard(plan.files, shard, renewed, _summary(plan, shard, renewed))
+        summary = _summary(plan, shard, renewed)
+        write_shard(plan.files, shard, renewed, summary, replace=True)
     return Regraded(shard.path, len(chosen), dict(changes))
 
 

@@ -12,11 +12,11 @@ COSTLY: frozenset[Stage] = frozenset({"sample", "examine"})
 
 _FIELDS: dict[Stage, tuple[str, ...]] = {
     "prepare": ("seed", "subject", "corpus"),
-    "sample": ("teacher", "prompt", "sampling", "shards.problems"),
-    "examine": ("students", "exam"),
+    "sample": ("reproducible", "teacher", "prompt", "sampling", "shards.problems"),
+    "examine": ("reproducible", "students", "exam"),
     "prefer": ("preferences", "controls"),
-    "train": ("training",),
-    "evaluate": ("evaluation", "shards.evaluation_problems"),
+    "train": ("reproducible", "training"),
+    "evaluate": ("reproducible", "evaluation", "shards.evaluation_problems"),
     "report": (),
 }
 
@@ -29,8 +29,11 @@ def stage_values(config: RunConfig, stage: Stage) -> dict[str, Any]:
     Left out is what changes only the speed.
     """
     values: dict[str, Any] = {}
+    whole = config.model_dump(mode="json")
     for path in _FIELDS[stage]:
-        node: Any = config.model_dump(mode="json")
+        if path == "reproducible" and not config.reproducible:
+            continue  # as in fingerprints from before there was this mode
+        node: Any = whole
         for part in path.split("."):
             node = node[part]
         skipped = _NOT_ROWS.get(path, ())

@@ -1,6 +1,6 @@
 """Where a run lives and what of it is done: Parquet shards, a lock, the configuration on record."""
 
-from lbt_core.store.files import Files, StoreUnavailable
+from lbt_core.store.files import Files, LeaseLost, StoreUnavailable
 from lbt_core.store.lock import RunLocked, run_lock
 from lbt_core.store.shards import (
     Inspection,
@@ -14,6 +14,7 @@ from lbt_core.store.shards import (
 __all__ = [
     "Files",
     "Inspection",
+    "LeaseLost",
     "RunLocked",
     "Shard",
     "StoreUnavailable",

@@ -1,28 +1,33 @@
 """One run at a time on a store path: a lock with an owner, a heartbeat, and takeover from the dead.
 
 The lock is ``lock.json`` in the run's folder. An owner on this machine is alive while its process
-lives (identified by pid and start time); one on another machine while its heartbeat is fresh.
+lives (identified by pid and start time); one on another machine while its heartbeat moves. Its
+clock is not trusted: a lock that looks stale is watched before it is taken over.
+
+A lease can be lost all the same (a machine that stood still for minutes). Then its owner learns of
+it at its next heartbeat, and its late writes are refused: each one is made with the lock's own
+token checked, under the file system's lock; on an object store, the lock is kept with conditional
+PUTs and no committed file is ever replaced (``lbt_core/store/files.py``).
 """
 
 import contextlib
-import fcntl
 import json
-import os
 import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 import psutil
 
 from lbt_core import UserError
-from lbt_core.store.files import Files, StoreUnavailable
+from lbt_core.store.files import Files, LeaseLost, Version, WriteConflict
 
 LOCK = "lock.json"
 HEARTBEAT_S = 10.0
 STALE_S = 120.0
+WATCH_BEATS = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +54,27 @@ class RunLocked(UserError):
 
 def read_owner(files: Files) -> Owner | None:
     """The owner on record, dead or alive."""
+    return _parse(_read(files)[0])
+
+
+def _read(files: Files) -> tuple[bytes | None, Version]:
     try:
-        return Owner(**json.loads(files.read(LOCK)))
+        return files.read_version(LOCK)
     except FileNotFoundError:
+        return None, None
+
+
+def _parse(content: bytes | None) -> Owner | None:
+    if content is None:
         return None
+    try:
+        return Owner(**json.loads(content))
     except (ValueError, TypeError):
         return None  # torn by a crash of an older writer: nobody holds it
 
 
 def is_alive(owner: Owner) -> bool:
-    """Whether the owner still runs."""
+    """Whether the owner still runs, as far as can be told at once."""
     if owner.host == socket.gethostname():
         try:
             process = psutil.Process(owner.pid)
@@ -70,12 +86,105 @@ def is_alive(owner: Owner) -> bool:
     return time.time() - owner.heartbeat < STALE_S
 
 
-@contextlib.contextmanager
-def run_lock(files: Files, label: str) -> Iterator[Owner]:
-    """Hold a run's lock, with a heartbeat, for the length of the block.
+def _moves(files: Files, owner: Owner) -> bool:
+    """Whether the heartbeat of an owner on another machine moves, by whichever clock it is."""
+    if owner.host == socket.gethostname():
+        return False
+    deadline = time.monotonic() + WATCH_BEATS * HEARTBEAT_S
+    while time.monotonic() < deadline:
+        time.sleep(HEARTBEAT_S / 10)
+        if read_owner(files) != owner:
+            return True
+    return False
 
-    Raises RunLocked naming the living owner.
+
+class Lease:
+    """The lock while it is held: says whether it still is, and refuses writes once it is not."""
+
+    def __init__(self, files: Files, owner: Owner, version: Version) -> None:
+        self.owner = owner
+        self.version = version
+        self._files = files
+        self._lost = ""
+        self._released = False
+
+    @property
+    def token(self) -> str:
+        """What tells this lease from every other one."""
+        return self.owner.token
+
+    @property
+    def heartbeat(self) -> float:
+        """When the lock was taken, in Unix seconds."""
+        return self.owner.heartbeat
+
+    @property
+    def lost(self) -> str:
+        """Why the lease is lost; "" while it is held."""
+        return self._lost
+
+    def lose(self, successor: Owner | None) -> str:
+        """Note that the lease is lost, and to whom."""
+        who = successor.describe() if successor else "nobody; its lock is gone"
+        self._lost = (
+            f"{self._files.uri}: this run's lock was lost, it is now held by {who}; nothing more "
+            "is written here"
+        )
+        return self._lost
+
+    def release(self) -> None:
+        """No write is let through any more."""
+        self._released = True
+
+    def check(self) -> None:
+        """Raise LeaseLost unless this lease is the one on record now."""
+        if self._released:
+            raise LeaseLost(0, f"{self._files.uri}: this run has ended, a late write is refused")
+        if not self._lost:
+            current = read_owner(self._files)
+            if current is not None and current.token == self.token:
+                return
+            self.lose(current)
+        raise LeaseLost(0, self._lost)
+
+    @contextlib.contextmanager
+    def guard(self) -> Iterator[None]:
+        """Around one write: nobody takes the lock over between the check and the write where the
+        store is a file system. Raises LeaseLost."""
+        with self._files.exclusively():
+            self.check()
+            yield
+
+
+@contextlib.contextmanager
+def run_lock(
+    files: Files, label: str, on_lost: Callable[[str], None] | None = None
+) -> Iterator[Lease]:
+    """Hold a run's lock, with a heartbeat, for the length of the block; writes through ``files``
+    are refused with LeaseLost once it is lost, and after the block.
+
+    ``on_lost`` is called from a thread, with the reason, within a heartbeat of losing it. Raises
+    RunLocked naming the living owner.
     """
+    lease = _take(files, label)
+    files.guard = lease.guard
+    stop = threading.Event()
+    arguments = (files, lease, stop, on_lost)
+    beat = threading.Thread(target=_beat, args=arguments, daemon=True, name="store-lock")
+    beat.start()
+    try:
+        yield lease
+    finally:
+        stop.set()
+        beat.join(timeout=HEARTBEAT_S)
+        lease.release()
+        with contextlib.suppress(OSError), files.exclusively():
+            current = read_owner(files)
+            if current is not None and current.token == lease.token:
+                files.fs.rm_file(files.full(LOCK))
+
+
+def _take(files: Files, label: str) -> Lease:
     now = time.time()
     process = psutil.Process()
     me = Owner(
@@ -87,56 +196,63 @@ def run_lock(files: Files, label: str) -> Iterator[Owner]:
         since=now,
         heartbeat=now,
     )
-    with _exclusively(files):
-        other = read_owner(files)
-        if other is not None and is_alive(other):
-            raise RunLocked(
-                f"{files.uri} is in use by {other.describe()}; wait for it, stop it, "
-                "or give this run another name with --run"
-            )
-        _write(files, me)
-    stop = threading.Event()
-    beat = threading.Thread(target=_beat, args=(files, me, stop), daemon=True, name="store-lock")
-    beat.start()
-    try:
-        yield me
-    finally:
-        stop.set()
-        beat.join(timeout=HEARTBEAT_S)
-        with contextlib.suppress(OSError), _exclusively(files):
-            current = read_owner(files)
-            if current is not None and current.token == me.token:
-                files.fs.rm_file(files.full(LOCK))
+    other = read_owner(files)
+    if other is not None and (is_alive(other) or _moves(files, other)):
+        raise _locked(files, other)
+    with files.exclusively():
+        content, version = _read(files)
+        found = _parse(content)
+        if found is not None and found != other:
+            raise _locked(files, found)  # somebody was faster
+        try:
+            return Lease(files, me, files.replace(LOCK, _encode(me), version))
+        except WriteConflict:
+            winner = read_owner(files)
+            if winner is not None and winner.token == me.token:  # the reply was lost, not the PUT
+                return Lease(files, me, _read(files)[1])
+            raise _locked(files, winner) from None
 
 
-def _beat(files: Files, me: Owner, stop: threading.Event) -> None:
+def _locked(files: Files, owner: Owner | None) -> RunLocked:
+    who = owner.describe() if owner else "a run that has just started"
+    return RunLocked(
+        f"{files.uri} is in use by {who}; wait for it, stop it, "
+        "or give this run another name with --run"
+    )
+
+
+def _encode(owner: Owner) -> bytes:
+    return json.dumps(asdict(owner) | {"heartbeat": time.time()}, indent=1).encode()
+
+
+def _beat(
+    files: Files, lease: Lease, stop: threading.Event, on_lost: Callable[[str], None] | None
+) -> None:
     while not stop.wait(HEARTBEAT_S):
-        with contextlib.suppress(OSError), _exclusively(files):
+        try:
+            held = _renew(files, lease)
+        except OSError:
+            continue  # the store is away: it may be back at the next beat
+        if not held:
+            if on_lost is not None and not stop.is_set():
+                on_lost(lease.lost)
+            return
+
+
+def _renew(files: Files, lease: Lease) -> bool:
+    """Write one heartbeat; False where the lease is lost. Raises OSError."""
+    with files.exclusively():
+        content, version = _read(files)
+        current = _parse(content)
+        if current is not None and current.token != lease.token:
+            lease.lose(current)
+            return False
+        try:
+            # a lock that was removed or torn is written anew: nobody else holds it
+            lease.version = files.replace(LOCK, _encode(lease.owner), version)
+        except WriteConflict:
             current = read_owner(files)
-            if current is None or current.token == me.token:
-                _write(files, me)
-
-
-def _write(files: Files, owner: Owner) -> None:
-    record = asdict(owner) | {"heartbeat": time.time()}
-    files.write(LOCK, json.dumps(record, indent=1).encode())
-
-
-@contextlib.contextmanager
-def _exclusively(files: Files) -> Iterator[None]:
-    """Serialise reading and writing the lock among processes that share a file system; an object
-    store has no such thing, there the window between reading and writing stays open."""
-    if not files.is_local:
-        yield
-        return
-    path = files.local(".lock-mutex")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT)
-    except OSError as error:
-        raise StoreUnavailable(error.errno or 0, f"{path.parent}: {error.strerror}") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
+            if current is None or current.token != lease.token:
+                lease.lose(current)
+                return False
+        return not lease.lost

@@ -5,6 +5,7 @@ A row is identified by its content (problem id, sample index, text key, exam pro
 its position in a file.
 """
 
+import functools
 import hashlib
 import types
 import typing
@@ -170,9 +171,19 @@ def _arrow_type(annotation: Any) -> tuple[pa.DataType, bool]:
     return _SCALARS[annotation], False
 
 
+@functools.cache
+def _hints(row_type: type[Any]) -> dict[str, Any]:
+    return typing.get_type_hints(row_type)
+
+
 def schema_of(row_type: type) -> pa.Schema:
     """The Parquet schema of a row dataclass, in field order."""
-    hints = typing.get_type_hints(row_type)
+    return _schema_of(row_type)
+
+
+@functools.cache
+def _schema_of(row_type: Any) -> pa.Schema:
+    hints = _hints(row_type)
     return pa.schema([pa.field(f.name, *_arrow_type(hints[f.name])) for f in fields(row_type)])
 
 
@@ -202,7 +213,7 @@ def from_record(record: Mapping[str, Any], row_type: type[Row]) -> Row:
 
     Raises TypeError where a field without a default is missing.
     """
-    hints = typing.get_type_hints(row_type)
+    hints = _hints(row_type)  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     for f in fields(row_type):  # type: ignore[arg-type]
         if f.name not in record:

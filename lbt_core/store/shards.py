@@ -5,6 +5,7 @@ The footer is written last, so a torn file has none; its key-value metadata carr
 shard, the fingerprint, the row count, a digest of the row keys, and a small JSON summary.
 """
 
+import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -15,8 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lbt_core import __version__
-from lbt_core.store.files import Files
+from lbt_core.store.files import Files, StoreUnavailable
 from lbt_core.store.fingerprint import keys_digest
+from lbt_core.store.reading import opened
 from lbt_core.store.rows import from_table, schema_of, to_table
 
 Row = TypeVar("Row")
@@ -56,6 +58,11 @@ class Inspection:
     summary: dict[str, Any] | None = None
 
 
+DIGEST = "lbt.sha256"
+"""In a shard's footer: SHA-256 of the file's bytes, with zeros in this value's own place."""
+_NO_DIGEST = "0" * 64
+
+
 class WrongRows(ValueError):
     """A stage produced other rows than the shard promises."""
 
@@ -66,10 +73,18 @@ def row_key(row: Any, fields: Sequence[str]) -> Key:
 
 
 def write_shard(
-    files: Files, shard: Shard[Row], rows: Sequence[Row], summary: dict[str, Any] | None = None
+    files: Files,
+    shard: Shard[Row],
+    rows: Sequence[Row],
+    summary: dict[str, Any] | None = None,
+    *,
+    replace: bool = False,
 ) -> None:
-    """Commit a shard atomically. Raises WrongRows before anything is written where the keys of the
-    rows are not exactly the shard's, and StoreUnavailable where the store refuses."""
+    """Commit a shard atomically; ``replace`` one that is there on purpose.
+
+    Raises WrongRows before anything is written where the keys of the rows are not exactly the
+    shard's, StoreUnavailable where the store refuses, and LeaseLost where this process does not
+    hold the run any more."""
     keys = [row_key(row, shard.key_fields) for row in rows]
     if len(set(keys)) != len(keys):
         raise WrongRows(f"{shard.name}: two rows with the same key")
@@ -87,23 +102,30 @@ def write_shard(
         "lbt.keys": keys_digest(keys),
         "lbt.version": __version__,
         "lbt.summary": json.dumps(summary or {}),
+        DIGEST: _NO_DIGEST,
     }
     table = to_table(rows, shard.row_type).replace_schema_metadata(metadata)
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
-    files.write(shard.path, buffer.getvalue())
+    write = files.write if replace else files.commit
+    write(shard.path, _sealed(buffer.getvalue()))
 
 
 def inspect_shard(files: Files, shard: Shard[Any]) -> Inspection:
-    """Look at a shard's footer only: is it there, whole, and what was planned?"""
-    if not files.exists(shard.path):
-        return Inspection("missing")
+    """Look at a shard's footer only: is it there, whole, and what was planned?
+
+    Raises StoreUnavailable where the store, and not the file, is what fails.
+    """
     try:
-        with files.fs.open(files.full(shard.path), "rb") as file:
+        with opened(files, shard.path) as file:
             parquet = pq.ParquetFile(file)
             metadata = _metadata(parquet.schema_arrow)
             rows, promised = parquet.metadata.num_rows, int(metadata.get("lbt.rows", "-1"))
             summary = json.loads(metadata.get("lbt.summary", "{}"))
+    except FileNotFoundError:
+        return Inspection("missing")
+    except StoreUnavailable:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         return Inspection("damaged", f"not a whole Parquet file ({error})")
     found = metadata.get("lbt.fingerprint", "")
@@ -120,21 +142,23 @@ def read_shard(files: Files, shard: Shard[Row]) -> list[Row]:
 
 
 def read_table(files: Files, path: str) -> pa.Table:
-    """A stored table, page checksums verified. Raises OSError where damaged."""
-    with files.fs.open(files.full(path), "rb") as file:
+    """A stored table, page checksums verified. Raises OSError where damaged, StoreUnavailable."""
+    with opened(files, path) as file:
         return pq.ParquetFile(file, page_checksum_verification=True).read()
 
 
 def verify_shard(files: Files, shard: Shard[Any]) -> str | None:
-    """Re-read a whole file and say what is wrong with it, or None."""
+    """Re-read a whole file and say what is wrong with it, or None. Raises StoreUnavailable."""
     seen = inspect_shard(files, shard)
     if seen.state != "whole":
         return f"{shard.path}: {seen.state}{f', {seen.reason}' if seen.reason else ''}"
-    try:
-        table = read_table(files, shard.path)
-        promised = _metadata(table.schema).get("lbt.keys")
-    except (pa.ArrowException, OSError, ValueError) as error:
-        return f"{shard.path}: damaged, {' '.join(str(error).split())}"
+    with opened(files, shard.path) as file:
+        data = file.read()
+    fault = _damage(data)
+    if fault is not None:
+        return f"{shard.path}: damaged, {fault}"
+    table = pq.ParquetFile(io.BytesIO(data)).read()
+    promised = _metadata(table.schema).get("lbt.keys")
     if table.schema.remove_metadata() != schema_of(shard.row_type):
         return f"{shard.path}: columns differ from the schema of {shard.row_type.__name__}"
     columns = [table[f].to_pylist() for f in shard.key_fields]
@@ -146,6 +170,41 @@ def verify_shard(files: Files, shard: Shard[Any]) -> str | None:
     if keys_digest(keys) != promised:
         return f"{shard.path}: its keys are not those it was committed with"
     return None
+
+
+def _sealed(data: bytes) -> bytes:
+    """The bytes of a new file with their digest in its place in the footer."""
+    place = data.rfind(_NO_DIGEST.encode())
+    digest = hashlib.sha256(data).hexdigest().encode()
+    return data[:place] + digest + data[place + len(digest) :]
+
+
+def _damage(data: bytes) -> str | None:
+    """What is wrong with a shard's bytes, naming the row group where it is in one; or None."""
+    try:
+        parquet = pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True)
+        stored = (parquet.metadata.metadata or {}).get(DIGEST.encode())
+        noted = DIGEST.encode() in (parquet.schema_arrow.metadata or {})  # the footer's other copy
+        groups = parquet.metadata.num_row_groups
+    except (pa.ArrowException, OSError, ValueError) as error:
+        return f"in its footer: {' '.join(str(error).split())}"
+    for group in range(groups):
+        try:
+            parquet.read_row_group(group)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            return f"in row group {group} of {groups}: {' '.join(str(error).split())}"
+    if stored is None and _NO_DIGEST[:8].encode() not in data[-4096:]:
+        return None  # committed before shards had a digest
+    if stored is None and not noted:
+        return None  # committed before shards had a digest
+    place = data.rfind(stored or b"?")
+    zeroed = data[:place] + _NO_DIGEST.encode() + data[place + len(_NO_DIGEST) :]
+    if stored is not None and hashlib.sha256(zeroed).hexdigest().encode() == stored:
+        return None
+    return (
+        f"in a page's header of its {groups} row groups or in its footer: "
+        "its bytes are not those it was committed with"
+    )
 
 
 def _metadata(schema: pa.Schema) -> dict[str, str]:

@@ -21,8 +21,10 @@ from lbt_core.store.rows import Preference
 from lbt_core.training import checkpoints
 from lbt_core.training.data import EncodedPairs, LeftOut, describe_left_out, encode_pairs
 from lbt_core.training.history import (
+    END_MARK,
     HistoryRow,
     TrainingDiverged,
+    TrainingEnded,
     describe,
     history_rows,
     read_history,
@@ -95,8 +97,8 @@ def train_dpo(
     warning, on the first worker; ``prepare`` gets the trainer before it starts (a launcher's hook).
 
     Raises UserError where ``model_path`` is no model folder or ``out_dir`` holds another training,
-    DataError where no pair fits, TrainingDiverged where the loss is not a number, blows up, or the
-    model collapses before the first checkpoint.
+    DataError where no pair fits, TrainingEnded where it was asked to end, TrainingDiverged where
+    the loss is not a number, blows up, or the model collapses before the first checkpoint.
     """
     out_dir, say = Path(out_dir), on_log or _log.info
     model_dir = model_folder(model_path, revision)
@@ -113,6 +115,8 @@ def train_dpo(
     refused = _from_first(refused, world)
     if refused:
         raise UserError(refused)
+    if rank == 0:
+        (out_dir / END_MARK).unlink(missing_ok=True)
     finished = _read_result(out_dir)
     if finished is not None:
         return finished
@@ -125,6 +129,8 @@ def train_dpo(
     start = _from_first(start, world)
     began = time.monotonic()
     trainer.train(resume_from_checkpoint=str(start) if start else None)
+    if watch.ended:
+        raise TrainingEnded(f"training ended on request after step {trainer.state.global_step}")
     steps = _save_weights(trainer, watch.stopped, out_dir, rank)
     result = TrainingResult(
         weights=str(out_dir / "weights"),

@@ -9,8 +9,14 @@ from typing import Any
 from lbt_core import DataError
 
 HISTORY_FILE = "history.jsonl"
+END_MARK = ".end"
+"""A file of this name asks a training to write a checkpoint after its step, and to end."""
 
 HistoryRow = dict[str, Any]
+
+
+class TrainingEnded(RuntimeError):
+    """The training was asked to end; its last checkpoint is where it goes on."""
 
 
 class TrainingDiverged(DataError):

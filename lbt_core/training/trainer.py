@@ -18,7 +18,13 @@ from trl import DPOTrainer
 
 from lbt_core.generation.turns import end_token_id
 from lbt_core.training.data import prompt_ids
-from lbt_core.training.history import HistoryRow, TrainingDiverged, history_rows, write_history
+from lbt_core.training.history import (
+    END_MARK,
+    HistoryRow,
+    TrainingDiverged,
+    history_rows,
+    write_history,
+)
 from lbt_core.training.spec import TrainingSpec
 
 _FINAL_ANSWER = re.compile(r"\[\[Final Answer\]\]:\s*\$(?!ANSWER\$)[^$]*[^$\s][^$]*\$")
@@ -60,7 +66,8 @@ class PairTrainer(DPOTrainer):  # type: ignore[misc]
 class Watch(TrainerCallback):  # type: ignore[misc]
     """Writes the history, hands each new row on, and stops a training that goes wrong.
 
-    ``stopped`` says why training was stopped, or is None. Every worker takes the same decisions:
+    ``stopped`` says why training was stopped, or is None; ``ended`` whether it was asked to end,
+    with a checkpoint, before its last step. Every worker takes the same decisions:
     the logged figures are means over the workers, and generated text is checked by the first one,
     which tells the others.
     """
@@ -75,6 +82,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         self.trainer: Any = None
         self.stopped: str | None = None
+        self.ended = False
         self._spec = spec
         self._prompts = list(prompts)[: spec.guards.prompts]
         self._chosen_tokens = chosen_tokens
@@ -90,6 +98,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         if last or state.global_step % self._spec.checkpoint_steps == 0:
             self._check_text(state)
             self._stop_on_format(state, control)
+        # one worker alone: several would have to agree on the step
+        if not last and args.world_size == 1 and (self._out_dir / END_MARK).exists():
+            self.ended = control.should_save = control.should_training_stop = True
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if "loss" not in (logs or {}):

@@ -11,7 +11,7 @@ import yaml
 
 from flows.cli.services import HEARTBEAT_S
 from flows.parameters import GROUPS, Settings
-from flows.provision import KUBERNETES_POOL, PROCESS_POOL, ROOT, kubernetes_template
+from flows.provision import KUBERNETES_POOL, PROCESS_POOL, ROOT, automations, kubernetes_template
 from lbt_core.run.config import load_config, profile_names
 from lbt_core.run.stages import STAGES
 
@@ -41,8 +41,8 @@ def test_deployment_is_complete(name: str):
     assert deployment["description"]
     assert "lbt" in deployment["tags"]
     assert deployment["enforce_parameter_schema"] is True
-    assert deployment["concurrency_limit"]["limit"] == 1
-    assert deployment["concurrency_limit"]["collision_strategy"] == "ENQUEUE"
+    # its lease lives in the server's memory: a restarted server would end the deployment's run
+    assert "concurrency_limit" not in deployment
     assert deployment["work_pool"]["name"] in (PROCESS_POOL, KUBERNETES_POOL)
 
 
@@ -135,6 +135,21 @@ def test_zombie_automation_allows_for_lost_heartbeats():
     window = automation.trigger.within.total_seconds()  # type: ignore[union-attr]
     assert window >= 90
     assert window >= 3 * HEARTBEAT_S
+
+
+def test_a_run_that_never_started_frees_its_slot_on_both_pools():
+    from prefect.events.schemas.automations import AutomationCore  # noqa: PLC0415
+
+    found = {a["name"]: AutomationCore.model_validate(a) for a in automations()}
+    for name, pool in (
+        ("crash-stranded-runs", PROCESS_POOL),
+        ("crash-stranded-runs-kubernetes", KUBERNETES_POOL),
+    ):
+        trigger: Any = found[name].trigger
+        assert trigger.after == {"prefect.flow-run.Pending"}
+        assert "prefect.flow-run.Running" in trigger.expect
+        assert pool in trigger.model_dump_json()
+        assert [a.type for a in found[name].actions] == ["change-flow-run-state"]
 
 
 def dashboard() -> dict[str, Any]:

@@ -122,7 +122,8 @@ def test_owner_on_another_machine_lives_while_its_heartbeat_is_fresh(age, alive)
     assert is_alive(owner(host="elsewhere", heartbeat=time.time() - age)) is alive
 
 
-def test_stale_owner_on_another_machine_is_taken_over(uri):
+def test_stale_owner_on_another_machine_is_taken_over(uri, monkeypatch):
+    monkeypatch.setattr(lock_module, "HEARTBEAT_S", 0.02)
     files = Files(uri)
     stale = owner(host="elsewhere", heartbeat=time.time() - 2 * STALE_S)
     files.write(LOCK, json.dumps(asdict(stale)).encode())

@@ -1,0 +1,81 @@
+"""Joining a running Ray cluster: its token is sent, and a refusal says why."""
+
+import contextlib
+import logging
+import socket
+import time
+
+import ray
+from ray.exceptions import AuthenticationError
+
+from lbt_core import UserError
+
+PROBE_S = 15.0
+PORT_S = 20.0
+TOKEN_HELP = (
+    "the cluster asks for a token and this process has none, or another: set RAY_AUTH_TOKEN, or "
+    "RAY_AUTH_TOKEN_PATH to the file, or copy ~/.ray/auth_token from the machine of its head"
+)
+
+
+def join_ray(address: str) -> None:
+    """Connect to the cluster at ``address`` (``host:port`` of its head, or ``auto``).
+
+    ``ray start`` turns token authentication on where a token is at hand, ``ray.init`` sends one
+    only when it is told to: here it is told. Raises UserError naming what is wrong.
+    """
+    from ray._private.authentication.authentication_token_setup import (  # noqa: PLC0415
+        maybe_enable_token_auth_if_token_available,
+    )
+
+    noisy = logging.getLogger("ray._private.authentication.authentication_token_setup")
+    noisy.setLevel(logging.ERROR)
+    maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    _probe(address)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:  # a node that is slow to start is a bare Exception
+        raise UserError(f"Ray at {address} is not ready: {_one_line(error)}") from None
+
+
+def _probe(address: str) -> None:
+    """Ask the head one question first: ``ray.init`` hides why it was refused behind a timeout."""
+    if ":" not in address or "://" in address:
+        return
+    _wait_for_port(address)
+    from ray._raylet import GcsClient  # noqa: PLC0415 - only for a cluster's address
+
+    try:
+        nodes = GcsClient(address=address).get_all_node_info(timeout=PROBE_S)
+    except AuthenticationError:
+        raise UserError(f"Ray at {address} refused this process: {TOKEN_HELP}") from None
+    except Exception as error:
+        raise UserError(
+            f"Ray at {address} does not answer: {_one_line(error)}; is its head running, and may "
+            "this machine reach the port?"
+        ) from None
+    if not nodes:
+        raise UserError(f"Ray at {address} has no node; start its head with `ray start --head`")
+
+
+def _wait_for_port(address: str) -> None:
+    """Wait a little for a head that is just starting. Raises UserError where nobody listens."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        raise UserError(f"RAY_ADDRESS {address}: expected host:port of the cluster's head")
+    deadline = time.monotonic() + PORT_S
+    while True:
+        try:
+            with contextlib.closing(socket.create_connection((host, int(port)), timeout=5)):
+                return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"Ray at {address} does not answer ({error.strerror or error}): is its head "
+                    "running, and may this machine reach the port?"
+                ) from None
+        time.sleep(0.5)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,0 +1,105 @@
+"""Joining a running Ray cluster from its address alone."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+from live_services import free_port, wait_for
+
+from flows.supervision import end
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+TOKEN = "0123456789abcdef0123456789abcdef"
+JOIN = """
+import sys
+from flows.ray_join import join_ray
+from lbt_core import UserError
+try:
+    join_ray(sys.argv[1])
+except UserError as error:
+    print("refused:", error)
+else:
+    import ray
+    print("joined:", ray.get(ray.remote(lambda: 5).remote()))
+"""
+
+
+def environment(**changes: str) -> dict[str, str]:
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    return plain | {"RAY_USAGE_STATS_ENABLED": "0"} | changes
+
+
+class Head:
+    """A Ray head of its own; ``ray start`` turns token authentication on where it finds one."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
+        self.address = f"127.0.0.1:{free_port()}"
+        self.log = folder / "head.log"
+        command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block"]
+        command += ["--port", self.address.split(":")[1], "--num-cpus", "1"]
+        command += ["--node-ip-address", "127.0.0.1", "--include-dashboard", "false"]
+        command += ["--temp-dir", str(folder / "r")]
+        with open(self.log, "wb") as output:
+            self.process = subprocess.Popen(
+                command, env=dict(env), stdout=output, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+        wait_for(lambda: "Ray runtime started" in self.log.read_text(), 90, "the head")
+
+    def stop(self) -> None:
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        end([psutil.Process(self.process.pid)], 15.0)
+        end([child for child in children if child.is_running()], 5.0)
+
+
+def join(address: str, env: Mapping[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", JOIN, address],
+        env=dict(env), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    # a short path: Unix sockets allow 107 characters
+    with tempfile.TemporaryDirectory(prefix="lbt-", dir="/tmp", ignore_cleanup_errors=True) as path:
+        yield Path(path)
+
+
+def test_cluster_with_a_token_is_joined_and_a_refusal_says_why(folder: Path):
+    token = folder / "token"
+    token.write_text(TOKEN)
+    head = Head(folder, environment(RAY_AUTH_TOKEN_PATH=str(token), RAY_AUTH_MODE="token"))
+    try:
+        # a token at hand is enough: nobody has to set RAY_AUTH_MODE as well
+        assert "joined: 5" in join(head.address, environment(RAY_AUTH_TOKEN_PATH=str(token)))
+        assert "joined: 5" in join(head.address, environment(RAY_AUTH_TOKEN=TOKEN))
+        for env in (
+            environment(HOME=str(folder)),
+            environment(RAY_AUTH_TOKEN="f" * 32),
+        ):
+            said = join(head.address, env)
+            assert f"refused: Ray at {head.address} refused this process" in said
+            assert "asks for a token" in said
+            assert "RAY_AUTH_TOKEN_PATH" in said
+    finally:
+        head.stop()
+
+
+def test_cluster_without_authentication_is_joined_with_a_token_at_hand(folder: Path):
+    head = Head(folder, environment(RAY_AUTH_MODE="disabled"))
+    try:
+        assert "joined: 5" in join(head.address, environment(RAY_AUTH_TOKEN=TOKEN))
+        assert "joined: 5" in join(head.address, environment(HOME=str(folder)))
+    finally:
+        head.stop()
+
+
+def test_address_without_a_port_is_refused(folder: Path):
+    assert "expected host:port" in join("127.0.0.1:head", environment())
