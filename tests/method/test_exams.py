@@ -1,4 +1,5 @@
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 from test_sampling import SETTINGS, Recorder, grade_by
@@ -208,7 +209,7 @@ class TestDesign:
     )
 
     def stored_design(self, config, splits):
-        files = Files("memory://design/run")
+        files = Files(f"memory://design-{uuid4()}/run")
         plan = Plan(files, config, resolve_identities(config))
         for split, shard in plan.problem_shards().items():
             write_shard(files, shard, splits[split])
