@@ -23,6 +23,7 @@ TINY = {
     "exam__max_new_tokens": 64,
     "evaluation__max_new_tokens": 64,
     "training__max_steps": 1,
+    "controls": "[]",
 }
 
 

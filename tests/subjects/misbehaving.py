@@ -4,6 +4,7 @@ import os
 import sys
 import time
 import zlib
+from typing import ClassVar
 
 from lbt_core.method.extraction import Extraction
 from lbt_core.method.subject import Subject
@@ -74,7 +75,7 @@ class Rowdy(Subject):
     """Misbehaves on some texts of a run, in extract and in grade; the others are graded."""
 
     name = "rowdy"
-    sources = {"some": "questions that differ in a number"}
+    sources: ClassVar = {"some": "questions that differ in a number"}
 
     def problems(self, source, request):
         splits = [split for split, count in request.sizes.items() for _ in range(count)]
