@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from lbt_core import UserError
 from lbt_core.method.extraction import MAX_TEXT, Extraction
 from lbt_core.method.subject import Grade
 from lbt_core.store.fingerprint import fingerprint
@@ -30,6 +31,7 @@ from lbt_core.store.rows import Problem
 from lbt_core.subjects.registry import DEFAULT, import_path
 
 START_LIMIT = 60.0  # seconds for a worker to import what it needs on a busy machine
+_READY = "ready"
 _CHUNK_TEXTS = 64
 _CHUNK_CHARACTERS = 400_000
 _ONE_THREAD = {
@@ -40,8 +42,8 @@ _ONE_THREAD = {
 }
 
 
-class WorkerError(RuntimeError):
-    """Workers cannot be started at all."""
+class WorkerError(UserError):
+    """Workers cannot be started at all, or a subject cannot grade in one."""
 
 
 @dataclass(slots=True)
@@ -225,6 +227,9 @@ class GradePool:
         *lines, worker.buffer = (worker.buffer + data).split(b"\n")
         for line in lines:
             if not worker.ready:
+                if (first := json.loads(line)) != _READY:
+                    self.close()
+                    raise WorkerError(f"subject {self.subject} cannot grade: {first}")
                 worker.ready = True
                 self._failed_starts = 0
                 continue

@@ -22,6 +22,8 @@ from lbt_core.method.subject import Grade, Subject
 from lbt_core.store.rows import VERDICTS, Problem, from_record
 from lbt_core.subjects.registry import extend_import_path, load_subject
 
+READY = "ready"
+"""The first reply; any other is why this subject cannot grade here."""
 MAX_REPLY = 2 * MAX_TEXT
 MAX_NOTE = 200
 """Characters of an answer or a reasoning, and of a method or a detail, that a reply holds."""
@@ -123,12 +125,15 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
     """Answers requests until the input ends."""
     settings = json.loads(requests.readline())
     extend_import_path(settings["path"])
-    subject = load_subject(settings["subject"])
-    subject.warm_up()
+    try:
+        subject = load_subject(settings["subject"])
+        subject.warm_up()
+    except Exception as error:  # a subject is its user's code
+        _send(replies, _words(error))
+        return
     limit_resources(settings["memory_mb"])
     cache = AnswerCache(subject, settings["cache_size"])
-    replies.write(b"ready\n")
-    replies.flush()
+    _send(replies, READY)
     for line in requests:
         request: dict[str, Any] = json.loads(line)
         for problem_record, key, texts in request["work"]:
@@ -139,8 +144,12 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
                 signal.alarm(request["alarm"])
                 reply = answer_one(cache, problem, key, text)
                 signal.alarm(0)
-                replies.write(json.dumps(reply).encode() + b"\n")
-                replies.flush()
+                _send(replies, reply)
+
+
+def _send(replies: BinaryIO, message: Any) -> None:
+    replies.write(json.dumps(message).encode() + b"\n")
+    replies.flush()
 
 
 def own_streams() -> tuple[BinaryIO, BinaryIO]:

@@ -23,6 +23,7 @@ TINY = {
     "exam__max_new_tokens": 64,
     "evaluation__max_new_tokens": 64,
     "training__max_steps": 1,
+    "controls": "[]",
 }
 
 
@@ -85,3 +86,25 @@ def test_arithmetic_ends_with_scores_and_says_where_no_pair_can_form(tmp_path):
     assert status == 1
     assert "of 16 rationales 0 are right" in lbt.said()
     assert "Traceback" not in lbt.said()
+
+
+def test_a_misbehaving_subject_never_stops_a_run(tmp_path):
+    lbt = start(
+        tmp_path,
+        cwd=ROOT / "tests" / "subjects",
+        subject="misbehaving:rowdy",
+        corpus__source="some",
+        sampling__num_rationales=6,
+        exam__repetitions=2,
+        grading__time_limit_s=1.0,
+        grading__memory_mib=256,
+    )
+    try:
+        figures = lbt.finish()
+    finally:
+        lbt.clean_up()
+    run = tmp_path / "r"
+    found = [*rows(run, "rationales"), *rows(run, "evaluation/base")]
+    assert {"correct", "incorrect", "undecided"} <= {row["verdict"] for row in found}
+    assert figures["rationales"] == 4 * 6
+    assert figures["pairs"] > 0

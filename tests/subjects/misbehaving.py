@@ -3,9 +3,12 @@
 import os
 import sys
 import time
+import zlib
+from typing import ClassVar
 
 from lbt_core.method.extraction import Extraction
 from lbt_core.method.subject import Subject
+from lbt_core.store.rows import Problem
 
 
 def _hang():
@@ -61,4 +64,38 @@ class Misbehaving(Subject):
         return DEEDS[deed]() if where == "grade" else ("correct", "mine", "")
 
 
+class Unready(Misbehaving):
+    name = "unready"
+
+    def warm_up(self):
+        raise OSError("its table is missing")
+
+
+class Rowdy(Subject):
+    """Misbehaves on some texts of a run, in extract and in grade; the others are graded."""
+
+    name = "rowdy"
+    sources: ClassVar = {"some": "questions that differ in a number"}
+
+    def problems(self, source, request):
+        splits = [split for split, count in request.sizes.items() for _ in range(count)]
+        return [
+            Problem(f"p{n}", f"Solve $y' = {n} y$ for $y$.", str(n), split=split)
+            for n, split in enumerate(splits, 2)
+        ]
+
+    def _act(self, text, result):
+        deed = sorted(DEEDS)[zlib.crc32(text.encode()) % (2 * len(DEEDS)) % len(DEEDS)]
+        return DEEDS[deed]() if zlib.crc32(text.encode()) % 3 == 0 else result
+
+    def extract(self, text):
+        return self._act(text, Extraction(text.strip() or None, "", "mine"))
+
+    def grade(self, problem, answer):
+        right = zlib.crc32((problem.id + answer).encode()) % 2 == 0
+        return self._act(problem.id + answer, ("correct" if right else "incorrect", "mine", ""))
+
+
+rowdy = Rowdy()
 subject = Misbehaving()
+unready = Unready()

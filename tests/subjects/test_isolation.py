@@ -5,6 +5,7 @@ from misbehaving import DEEDS
 
 from lbt_core.store.rows import Problem
 from lbt_core.subjects import GradePool
+from lbt_core.subjects.pool import WorkerError
 
 SUBJECT = "misbehaving:subject"
 PROBLEM = Problem("p", "q", "a")
@@ -44,3 +45,12 @@ def test_a_text_that_cannot_be_extracted_has_no_answer(pool, deed):
         bad, good = with_limit.extract_many([f"extract: {deed}", "fine"])
     assert (bad.answer, bad.reasoning) == (None, f"extract: {deed}")
     assert good.answer == "fine"
+
+
+def test_a_subject_that_cannot_get_ready_says_why():
+    with (
+        GradePool(workers=2, subject="misbehaving:unready") as pool,
+        pytest.raises(WorkerError, match="unready cannot grade: OSError: its table is missing"),
+    ):
+        pool.grade_many([(PROBLEM, "fine")])
+    assert pool._workers == []
