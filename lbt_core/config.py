@@ -392,12 +392,13 @@ class Environment(BaseModel):
     reports_url: str | None
     reports_folder: str | None
     first_gpu: str
+    compiler: str | None
 
 
 def read_environment() -> Environment:
     """Addresses of a running server and cluster, the cores and the first GPU (number or UUID) that
-    this process may use, and what ``lbt up`` says about itself: Ray's dashboard, where reports are
-    served and from which folder.
+    this process may use, the C compiler that CC names, and what ``lbt up`` says about itself: Ray's
+    dashboard, where reports are served and from which folder.
     """
     return Environment(
         prefect_api_url=os.environ.get("PREFECT_API_URL") or None,
@@ -406,5 +407,6 @@ def read_environment() -> Environment:
         ray_dashboard=os.environ.get("LBT_RAY_DASHBOARD") or None,
         reports_url=os.environ.get("LBT_REPORTS_URL") or None,
         reports_folder=os.environ.get("LBT_REPORTS_FOLDER") or None,
+        compiler=os.environ.get("CC") or None,
         first_gpu=os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
     )

@@ -46,7 +46,7 @@ def train_on_ray(
     cores: int | None = None,
     max_failures: int = 2,
 ) -> TrainingResult:
-    """Trains on ``spec.workers`` Ray Train workers and returns the first worker's result.
+    """Trains on Ray Train workers (``spec.workers_on``) and returns the first one's result.
 
     Needs an initialised Ray with enough free CPUs or GPUs: it waits for them. Each worker gets a
     GPU where the cluster has any, else an equal share of ``cores`` (default: all of the cluster's
@@ -62,9 +62,10 @@ def train_on_ray(
     out_dir.mkdir(parents=True, exist_ok=True)
     pq.write_table(to_table(pairs, Preference), out_dir / f".{_PAIRS}")
     (out_dir / f".{_PAIRS}").replace(out_dir / _PAIRS)
-    gpu = ray.cluster_resources().get("GPU", 0) > 0
+    gpus = int(ray.cluster_resources().get("GPU", 0))
+    gpu, workers = gpus > 0, spec.workers_on(gpus)
     cores = cores or int(ray.cluster_resources().get("CPU", 1))
-    threads = None if gpu else max(1, cores // spec.workers)
+    threads = None if gpu else max(1, cores // workers)
     trainer = TorchTrainer(
         _worker,
         train_loop_config={
@@ -77,7 +78,7 @@ def train_on_ray(
         },
         torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
         scaling_config=ScalingConfig(
-            num_workers=spec.workers,
+            num_workers=workers,
             use_gpu=gpu,
             resources_per_worker={"CPU": 1, "GPU": 1} if gpu else {"CPU": threads},
         ),

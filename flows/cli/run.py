@@ -8,8 +8,9 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.console import Console
 
-from lbt_core.config import RunConfig, load_config
+from lbt_core.config import RunConfig, load_config, read_environment
 from lbt_core.errors import UserError
+from lbt_core.gpus import gpu_names, missing_build_tools
 from lbt_core.plan import BUILT_IN, model_path
 from lbt_core.problems import load_summary
 from lbt_core.stages import Stage
@@ -70,6 +71,12 @@ def preflight(uri: str, config: RunConfig, discard_from: Stage | None = None) ->
                 f"teacher.path or students: {path} is no model folder (it has no config.json); "
                 "give a folder, a hub id such as meta-llama/Meta-Llama-3-8B-Instruct, or embedded"
             )
+    environment = read_environment()
+    on_gpus = config.engines.device != "cpu" and config.engines.kind == "vllm"
+    if on_gpus and environment.ray_address is None and gpu_names():
+        missing = missing_build_tools(environment.compiler)
+        if missing:
+            raise UserError(missing)
     files = Files(uri)
     owner = read_owner(files)
     if owner is not None and is_alive(owner):
