@@ -271,7 +271,8 @@ def main() -> None:
             }
     print(f"{'':10}{'seconds':>10}{'tokens/s':>12}{'peak GiB':>12}{'unmoved':>10}")
     for name, row in rows.items():
-        print(f"{name:10}{''.join(f'{v:>{w}}' for v, w in zip(row.values(), (10, 12, 12, 10)))}")
+        cells = zip(row.values(), (10, 12, 12, 10), strict=True)
+        print(f"{name:10}{''.join(f'{value:>{width}}' for value, width in cells)}")
     print(json.dumps({"shape": options.shape, "pairs": len(pairs), "tokens": tokens, **rows}))
 
 

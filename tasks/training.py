@@ -21,6 +21,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 
 from lbt_core.errors import DataError, UserError
 from lbt_core.rows import Preference, from_table, to_table
+from lbt_core.training.data import Generated
 from lbt_core.training.dpo import TrainingResult, train_dpo
 from lbt_core.training.history import TrainingDiverged, describe, read_history
 from lbt_core.training.spec import TrainingSpec
@@ -40,6 +41,7 @@ def train_on_ray(
     out_dir: str | Path,
     *,
     revision: str | None = None,
+    generated: Sequence[Generated] | None = None,
     validation_prompts: Sequence[str] = (),
     resume: bool = True,
     on_log: Callable[[str], None] | None = None,
@@ -71,6 +73,7 @@ def train_on_ray(
         train_loop_config={
             "model_path": model_path,
             "revision": revision,
+            "generated": list(generated) if generated is not None else None,
             "spec": spec.model_dump(mode="json"),
             "out_dir": str(out_dir),
             "validation_prompts": list(validation_prompts),
@@ -120,6 +123,7 @@ def _worker(config: Mapping[str, Any]) -> dict[str, Any]:
             TrainingSpec.model_validate(config["spec"]),
             out_dir,
             revision=config["revision"],
+            generated=config["generated"],
             validation_prompts=config["validation_prompts"],
             on_log=lambda line: None if line.startswith("training step") else messages.append(line),
             prepare=_report_to_ray,

@@ -19,8 +19,9 @@ from lbt_core.results import (
     scores_digest,
     stored_rationales,
 )
-from lbt_core.rows import Preference, Score
+from lbt_core.rows import Preference, Rationale, Score
 from lbt_core.store import Files, read_shard
+from lbt_core.training.data import Generated
 from lbt_core.training.spec import TrainingSpec
 from tasks.context import RunContext
 from tasks.shards import ShardSummary, commit
@@ -125,6 +126,7 @@ def train_step(
         spec,
         folder,
         revision=revision,
+        generated=generated_counts(pairs, stored_rationales(context.plan)),
         validation_prompts=prompts,
         on_log=say,
         cores=cores,
@@ -165,6 +167,19 @@ def _merge(
     if full:
         return None
     return asdict(check_merge(base, weights, merged, prompts, revision=revision))
+
+
+def generated_counts(
+    pairs: Sequence[Preference], rationales: Sequence[Rationale]
+) -> list[Generated]:
+    """What generation counted of each pair's prompt and texts."""
+    by_sample = {(r.problem_id, r.sample): r for r in rationales}
+    found = []
+    for pair in pairs:
+        chosen = by_sample[pair.problem_id, pair.chosen_sample]
+        rejected = by_sample[pair.problem_id, pair.rejected_sample]
+        found.append(Generated(chosen.prompt_tokens, chosen.tokens, rejected.tokens))
+    return found
 
 
 def validation_prompts(context: RunContext) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,6 @@ def updates_of(adapter: Path) -> dict[str, Callable[[], Any]]:
 
     Raises NotPlain.
     """
-    import torch  # noqa: PLC0415 (heavy import, only where used)
     from safetensors.torch import load_file  # noqa: PLC0415 (heavy import, only where used)
 
     config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
@@ -54,12 +54,14 @@ def updates_of(adapter: Path) -> dict[str, Callable[[], Any]]:
             continue
         up = tensors[name.replace(".lora_A.", ".lora_B.")]
         layer = name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
-        found[f"{layer}.weight"] = lambda up=up, down=down: (
-            up.to(torch.float32) @ down.to(torch.float32) * scale
-        )
+        found[f"{layer}.weight"] = partial(_product, up, down, scale)
     if 2 * len(found) != len(tensors):
         raise NotPlain("its weights hold more than lora_A and lora_B")
     return found
+
+
+def _product(up: Any, down: Any, scale: float) -> Any:
+    return up.float() @ down.float() * scale
 
 
 def write_merged(base: Path, updates: Mapping[str, Callable[[], Any]], out_dir: Path) -> None:
