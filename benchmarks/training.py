@@ -1,20 +1,25 @@
-"""Tokens per second and peak memory of DPO training: ours against trl alone, on random weights.
+"""Tokens per second and peak memory of DPO training: ours against trl alone, on random weights; and
+what it costs and gains that our adapter of a 4-bit base is in float32, where trl's is in bfloat16.
 
     python benchmarks/training.py --shape tiny --steps 20
     python benchmarks/training.py --shape 8b --steps 8        # needs a GPU
 
 Both train the same token ids with the same settings (the card's: QLoRA, r 128, alpha 256,
 accumulation 16); "trl" is trl's DPOTrainer without any of our code around it. The time includes the
-reference model's log-probabilities and loading the model. Prints a table and, last, one
-JSON line.
+reference model's log-probabilities and loading the model. "bfloat16" is our training with trl's
+adapter. "unmoved" is the share of lora_A's elements that end as they began. Each is measured in a
+process of its own. Prints a table and, last, one JSON line.
 """
 
 import argparse
 import json
+import multiprocessing
 import random
 import resource
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +36,14 @@ SHAPES: dict[str, dict[str, int]] = {
         "num_hidden_layers": 4,
         "num_attention_heads": 6,
         "num_key_value_heads": 6,
+        "vocab_size": 640,
+    },
+    "wide": {
+        "hidden_size": 2048,
+        "intermediate_size": 4096,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 4,
         "vocab_size": 640,
     },
     "8b": {
@@ -105,14 +118,52 @@ def make_pairs(count: int, characters: int) -> list[Preference]:
     ]
 
 
-def run_ours(model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path) -> None:
+Noted = dict[str, Any]
+
+
+def note_start(trainer: Any, noted: Noted) -> Any:
+    """Keep lora_A as it is before the first step."""
+    for name, parameter in trainer.model.named_parameters():
+        if "lora_A" in name:
+            noted[name] = parameter.detach().cpu().clone()
+    return trainer
+
+
+def unmoved(trainer: Any, noted: Noted) -> float:
+    """Share of lora_A's elements that are what they were."""
+    parameters = dict(trainer.model.named_parameters())
+    same = sum(int((parameters[n].detach().cpu() == v).sum()) for n, v in noted.items())
+    return same / sum(v.numel() for v in noted.values())
+
+
+def run_ours(
+    model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path, bfloat16: bool = False
+) -> float:
     """Our whole training call, model loading included."""
+    import torch  # noqa: PLC0415 (heavy import, only where used)
+
     from lbt_core.training.dpo import train_dpo  # noqa: PLC0415 (heavy import)
 
-    train_dpo(str(model), pairs, spec, out)
+    kept: Noted = {}
+    trainers: list[Any] = []
+
+    def prepare(trainer: Any) -> Any:
+        for parameter in trainer.model.parameters() if bfloat16 else ():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.to(torch.bfloat16)
+        trainers.append(trainer)
+        return note_start(trainer, kept)
+
+    train_dpo(str(model), pairs, spec, out, prepare=prepare)
+    return unmoved(trainers[0], kept)
 
 
-def run_trl(model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path) -> None:
+def run_ours_bfloat16(model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path) -> float:
+    """Ours with the adapter as trl has it."""
+    return run_ours(model, pairs, spec, out, bfloat16=True)
+
+
+def run_trl(model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path) -> float:
     """trl alone with the same settings, model loading included."""
     from datasets import Dataset  # noqa: PLC0415 (heavy import, only where used)
     from peft import LoraConfig  # noqa: PLC0415 (heavy import, only where used)
@@ -146,25 +197,40 @@ def run_trl(model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path)
             task_type="CAUSAL_LM",
         ),
     )
+    kept: Noted = {}
+    note_start(trainer, kept)
     trainer.train()
+    return unmoved(trainer, kept)
+
+
+RUNS: dict[str, Callable[..., float]] = {
+    "trl": run_trl,
+    "ours": run_ours,
+    "bfloat16": run_ours_bfloat16,
+}
 
 
 def measure(
-    run: Any, model: Path, pairs: list[Preference], spec: TrainingSpec
-) -> tuple[float, int]:
-    """Seconds of a training, and bytes at its peak (of the GPU, or resident)."""
+    name: str, model: Path, pairs: list[Preference], spec: TrainingSpec
+) -> tuple[float, int, float]:
+    """Seconds of a training, bytes at its peak (of the GPU, or resident), what did not move; after
+    one of a step, which imports and warms up."""
     import torch  # noqa: PLC0415 (heavy import, only where used)
 
+    run = RUNS[name]
+    with tempfile.TemporaryDirectory() as out:
+        one_step = spec.model_copy(update={"max_steps": 1})
+        run(model, pairs[: spec.batch_size], one_step, Path(out) / "out")
     gpu = torch.cuda.is_available()
     if gpu:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     with tempfile.TemporaryDirectory() as out:
         began = time.monotonic()
-        run(model, pairs, spec, Path(out) / "out")
+        same = run(model, pairs, spec, Path(out) / "out")
         seconds = time.monotonic() - began
     peak = torch.cuda.max_memory_allocated() if gpu else 0
-    return seconds, peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return seconds, peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, same
 
 
 def main() -> None:
@@ -182,7 +248,7 @@ def main() -> None:
         max_steps=options.steps,
         per_device_batch_size=options.batch,
         gradient_accumulation=max(1, 16 // options.batch),
-        gradient_checkpointing=options.shape == "8b",
+        gradient_checkpointing=options.shape != "tiny",
         quantization=options.quantization,
         checkpoint_steps=100_000,
         guards={"prompts": 0},
@@ -193,18 +259,20 @@ def main() -> None:
         model = Path(folder)
         write_model(options.shape, model)
         tokens = encode_pairs(load_tokenizer(model), pairs, spec.max_length).tokens
-        one_step = spec.model_copy(update={"max_steps": 1})
-        measure(run_ours, model, pairs[: spec.batch_size], one_step)  # imports and warms up
-        for name, run in (("trl", run_trl), ("ours", run_ours)):
-            seconds, peak = measure(run, model, pairs, spec)
+        for name in RUNS:
+            spawn = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, mp_context=spawn) as alone:  # a peak is a process's
+                seconds, peak, same = alone.submit(measure, name, model, pairs, spec).result()
             rows[name] = {
                 "seconds": round(seconds, 1),
                 "tokens_per_second": round(tokens / seconds),
                 "peak_gib": round(peak / 2**30, 2),
+                "unmoved": round(same, 4),
             }
-    print(f"{'':6}{'seconds':>10}{'tokens/s':>12}{'peak GiB':>12}")
+    print(f"{'':10}{'seconds':>10}{'tokens/s':>12}{'peak GiB':>12}{'unmoved':>10}")
     for name, row in rows.items():
-        print(f"{name:6}{row['seconds']:10}{row['tokens_per_second']:12}{row['peak_gib']:12}")
+        cells = zip(row.values(), (10, 12, 12, 10), strict=True)
+        print(f"{name:10}{''.join(f'{value:>{width}}' for value, width in cells)}")
     print(json.dumps({"shape": options.shape, "pairs": len(pairs), "tokens": tokens, **rows}))
 
 

@@ -27,6 +27,7 @@ from lbt_core.generation import (
     build_engine,
 )
 from lbt_core.generation.core_process import end_children
+from lbt_core.generation.gpus import missing_build_tools
 from lbt_core.run.config import EngineConfig, read_environment
 from lbt_core.store.scratch import local_folder
 from tasks.dispatch import ActorLost, ActorRefused, Dispatcher
@@ -47,6 +48,9 @@ class EngineActor:
                 prepare_environment,
             )
 
+            missing = missing_build_tools(read_environment().compiler)
+            if spec.device == "gpu" and missing:
+                raise ModelCannotLoad(f"{spec.model} cannot be loaded: {missing}")
             cores = sorted(os.sched_getaffinity(0))
             prepare_environment(spec, cores[index % len(cores)] if pin else None)
         self._on_gpu = spec.device == "gpu"

@@ -21,6 +21,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 
 from lbt_core import DataError, UserError
 from lbt_core.store.rows import Preference, from_table, to_table
+from lbt_core.training.data import Generated
 from lbt_core.training.dpo import TrainingResult, train_dpo
 from lbt_core.training.history import (
     END_MARK,
@@ -50,13 +51,14 @@ def train_on_ray(
     out_dir: str | Path,
     *,
     revision: str | None = None,
+    generated: Sequence[Generated] | None = None,
     validation_prompts: Sequence[str] = (),
     resume: bool = True,
     on_log: Callable[[str], None] | None = None,
     cores: int | None = None,
     max_failures: int = 2,
 ) -> TrainingResult:
-    """Trains on ``spec.workers`` Ray Train workers and returns the first worker's result.
+    """Trains on Ray Train workers (``spec.workers_on``) and returns the first one's result.
 
     Needs an initialised Ray with enough free CPUs or GPUs: it waits for them. Each worker gets a
     GPU where the cluster has any, else an equal share of ``cores`` (default: all of the cluster's
@@ -75,14 +77,16 @@ def train_on_ray(
     out_dir.mkdir(parents=True, exist_ok=True)
     pq.write_table(to_table(pairs, Preference), out_dir / f".{_PAIRS}")
     (out_dir / f".{_PAIRS}").replace(out_dir / _PAIRS)
-    gpu = ray.cluster_resources().get("GPU", 0) > 0
+    gpus = int(ray.cluster_resources().get("GPU", 0))
+    gpu, workers = gpus > 0, spec.workers_on(gpus)
     cores = cores or int(ray.cluster_resources().get("CPU", 1))
-    threads = None if gpu else max(1, cores // spec.workers)
+    threads = None if gpu else max(1, cores // workers)
     trainer = TorchTrainer(
         _worker,
         train_loop_config={
             "model_path": model_path,
             "revision": revision,
+            "generated": list(generated) if generated is not None else None,
             "spec": spec.model_dump(mode="json"),
             "out_dir": str(out_dir),
             "validation_prompts": list(validation_prompts),
@@ -90,7 +94,7 @@ def train_on_ray(
         },
         torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
         scaling_config=ScalingConfig(
-            num_workers=spec.workers,
+            num_workers=workers,
             use_gpu=gpu,
             resources_per_worker={"CPU": 1, "GPU": 1} if gpu else {"CPU": threads},
         ),
@@ -132,6 +136,7 @@ def _worker(config: Mapping[str, Any]) -> dict[str, Any]:
             TrainingSpec.model_validate(config["spec"]),
             out_dir,
             revision=config["revision"],
+            generated=config["generated"],
             validation_prompts=config["validation_prompts"],
             on_log=lambda line: None if line.startswith("training step") else messages.append(line),
             prepare=_report_to_ray,

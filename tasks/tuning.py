@@ -21,8 +21,9 @@ from lbt_core.run.results import (
     stored_rationales,
 )
 from lbt_core.store import Files, read_shard
-from lbt_core.store.rows import Preference, Score
+from lbt_core.store.rows import Preference, Rationale, Score
 from lbt_core.store.scratch import upload, working_folder
+from lbt_core.training.data import Generated
 from lbt_core.training.spec import TrainingSpec
 from tasks.context import RunContext
 from tasks.dispatch import fetch
@@ -122,13 +123,16 @@ def train_step(
     prompts = validation_prompts(context)
     folder, model = training_folder(files, arm), merged_folder(files, arm)
     if context.config.reproducible:
-        cores = spec.workers  # sums depend on the number of threads: one each, wherever it runs
+        cores = spec.workers_on(
+            0
+        )  # sums depend on the number of threads: one each, wherever it runs
     result = train_on_ray(
         base,
         pairs,
         spec,
         folder,
         revision=revision,
+        generated=generated_counts(pairs, stored_rationales(context.plan)),
         validation_prompts=prompts,
         on_log=say,
         cores=cores,
@@ -186,6 +190,19 @@ def _merge(
     if full:
         return None
     return asdict(check_merge(base, weights, merged, prompts, revision=revision))
+
+
+def generated_counts(
+    pairs: Sequence[Preference], rationales: Sequence[Rationale]
+) -> list[Generated]:
+    """What generation counted of each pair's prompt and texts."""
+    by_sample = {(r.problem_id, r.sample): r for r in rationales}
+    found = []
+    for pair in pairs:
+        chosen = by_sample[pair.problem_id, pair.chosen_sample]
+        rejected = by_sample[pair.problem_id, pair.rejected_sample]
+        found.append(Generated(chosen.prompt_tokens, chosen.tokens, rejected.tokens))
+    return found
 
 
 def validation_prompts(context: RunContext) -> list[str]:

@@ -21,9 +21,12 @@ from lbt_core.run.forecast import (
     gpu_named,
     parameters_of,
 )
+from lbt_core.run.memory import GIB, Fit, engine_fit, scaled, shape_of, training_fit
 from lbt_core.run.plan import model_path
 
 CHARACTERS_PER_TOKEN = 3.5
+# parts of a fit that are no bytes to be added up
+NOT_ADDED = ("kv_cache_per_token", "contexts_in_kv_cache")
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +55,10 @@ def plan(
     from lbt_core.run.preparation import prepare  # noqa: PLC0415 - heavy
     from lbt_core.run.rendering import build_renderer  # noqa: PLC0415 - heavy
 
-    count, tokenizer, size = _tokenizer(config)
+    count, tokenizer, folder = _tokenizer(config)
+    size = parameters or parameters_of(config, _parameters(folder) if folder else None)
+    shape = shape_of(folder) if folder else scaled(size)
+    fits = [step(config, shape, device.name, device.memory) for step in (engine_fit, training_fit)]
     teacher = model_path(config.teacher)
     stages = estimate(
         config,
@@ -60,7 +66,7 @@ def plan(
         build_renderer(config.prompt, teacher, config.teacher.revision),
         count,
         answer_tokens=length,
-        parameters=parameters or parameters_of(config, size),
+        parameters=size,
         gpu=device,
         gpus=gpus,
     )
@@ -68,6 +74,7 @@ def plan(
     if json_:
         record: dict[str, Any] = {"profile": profile, "gpu": gpu, "gpus": gpus, "hours": total}
         record |= {"answer_tokens": length, "tokenizer": tokenizer}
+        record |= {"shape": asdict(shape), "fits": [f.as_json() for f in fits]}
         print(json.dumps(record | {"stages": [asdict(s) for s in stages]}))
         return
     console = Console(soft_wrap=True, highlight=False)
@@ -77,6 +84,8 @@ def plan(
         f"(--answer-tokens), prompts counted with the tokenizer of {tokenizer}, "
         f"{COMPUTE_SHARE:.0%} of peak arithmetic, {BANDWIDTH_SHARE:.0%} of peak bandwidth."
     )
+    for fit in fits:
+        console.print(_fit_line(fit, config.engines.tensor_parallel))
     console.print("Identical rationales share their exams, so `examine` is an upper bound.")
 
 
@@ -97,8 +106,26 @@ def _table(profile: str, stages: list[StageEstimate], device: str) -> Table:
     return table
 
 
-def _tokenizer(config: RunConfig) -> tuple[Callable[[str], int], str, int | None]:
-    """A token counter, whose it is, and the model's parameters where it is at hand.
+def _fit_line(fit: Fit, ranks: int) -> str:
+    """Whether a step fits, what takes most, and what to change."""
+    parts = {k: v for k, v in fit.parts.items() if k not in NOT_ADDED}
+    shown = ", ".join(
+        f"{name.replace('_', ' ')} {size / GIB:.1f}"
+        for name, size in sorted(parts.items(), key=lambda part: -part[1])
+        if size >= 0.05 * GIB
+    )
+    cards = f"{ranks} x {fit.card}" if fit.step == "engine" and ranks > 1 else fit.card
+    verdict = "fits" if fit.fits else "DOES NOT FIT"
+    line = f"Memory, {fit.step}: {verdict} on {cards}: {fit.needed / GIB:.1f} of "
+    line += f"{fit.available / GIB:.1f} GiB ({shown})."
+    if fit.step == "engine" and fit.fits:
+        contexts = fit.parts["contexts_in_kv_cache"]
+        line += f" The KV cache holds {contexts} answers of the longest context at once."
+    return f"{line} To make it fit, {fit.change}." if fit.change else line
+
+
+def _tokenizer(config: RunConfig) -> tuple[Callable[[str], int], str, Path | None]:
+    """A token counter, whose it is, and the model's folder where it is at hand.
 
     Where the teacher's tokenizer is not (a hub model without network), characters are divided by
     CHARACTERS_PER_TOKEN, a rule of thumb, and the output says so.
@@ -115,13 +142,14 @@ def _tokenizer(config: RunConfig) -> tuple[Callable[[str], int], str, int | None
     except Exception:  # the library raises a bare Exception for every failure
         rule = f"nobody: a rule of thumb, {CHARACTERS_PER_TOKEN} characters each"
         return lambda text: round(len(text) / CHARACTERS_PER_TOKEN), rule, None
-    return lambda text: len(tokenizer.encode(text).ids), config.teacher.path, _parameters(path)
+    return lambda text: len(tokenizer.encode(text).ids), config.teacher.path, folder
 
 
 def _unknown(path: str) -> str:
     raise OSError(f"{path} is neither in the local hub cache nor on a hub in reach")
 
 
-def _parameters(path: str) -> int | None:
-    files = list(Path(path).glob("*.safetensors"))
+def _parameters(path: Path) -> int | None:
+    """Read off the size of the weights, of two bytes each; None where they are not at hand."""
+    files = list(path.glob("*.safetensors"))
     return sum(f.stat().st_size for f in files) // 2 or None

@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 
 from lbt_core import UserError
-from lbt_core.run.config import RunConfig, load_config
+from lbt_core.generation.gpus import gpu_names, missing_build_tools
+from lbt_core.run.config import RunConfig, load_config, read_environment
 from lbt_core.run.plan import model_path
 from lbt_core.run.preparation import check_corpus
 from lbt_core.run.record import RunStore, require_writable, run_uri
@@ -69,6 +70,12 @@ def preflight(uri: str, config: RunConfig, discard_from: Stage | None = None) ->
                 f"teacher.path or students: {path} is no model folder (it has no config.json); "
                 "give a folder, a hub id such as meta-llama/Meta-Llama-3-8B-Instruct, or embedded"
             )
+    environment = read_environment()
+    on_gpus = config.engines.device != "cpu" and config.engines.kind == "vllm"
+    if on_gpus and environment.ray_address is None and gpu_names():
+        missing = missing_build_tools(environment.compiler)
+        if missing:
+            raise UserError(missing)
     files = Files(uri)
     if config.rounds > 1 and not files.is_local:
         raise UserError(

@@ -45,8 +45,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
         r"Failed to find C compiler|No such file or directory: '(?:gcc|cc|g\+\+|clang)'|"
         r"InvalidCxxCompiler|No working C\+\+ compiler",
         "no C compiler is installed, which Triton and torch.compile need",
-        "install one on every machine with a GPU (apt-get install gcc g++), or set "
-        "engines.enforce_eager=true, which does without torch.compile",
+        "install one on every machine with a GPU (apt-get install gcc g++)",
     ),
     (
         r"Python\.h: No such file",

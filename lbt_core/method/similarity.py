@@ -45,14 +45,15 @@ class SimilaritySpec:
 
     ``selection``: "nearest" takes the k nearest; "spread" takes the nearest, then of the
     ``spread_over`` nearest each time the one farthest from those taken, so that an exam is near in
-    topic and varied within it.
+    topic and varied within it. ``device`` is where a sentence-transformers model runs: on the CPU,
+    for on a GPU it would leave a context and its weights in the flow's process.
     """
 
     embedder: str = TFIDF
     selection: Literal["nearest", "spread"] = "nearest"
     spread_over: int = 10
     batch_size: int = 64
-    device: str | None = None
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)

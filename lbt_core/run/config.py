@@ -403,12 +403,14 @@ class Environment(BaseModel):
     reports_folder: str | None
     first_gpu: str
     scratch: Path
+    compiler: str | None
 
 
 def read_environment() -> Environment:
     """Addresses of a running server and cluster, the cores and the first GPU (number or UUID) that
-    this process may use, what ``lbt up`` says about itself (Ray's dashboard, where reports are
-    served and from which folder), and where models and trainings of an object store are worked on.
+    this process may use, the C compiler that CC names, what ``lbt up`` says about itself (Ray's
+    dashboard, where reports are served and from which folder), and where models and trainings of an
+    object store are worked on.
     """
     return Environment(
         prefect_api_url=os.environ.get("PREFECT_API_URL") or None,
@@ -417,6 +419,7 @@ def read_environment() -> Environment:
         ray_dashboard=os.environ.get("LBT_RAY_DASHBOARD") or None,
         reports_url=os.environ.get("LBT_REPORTS_URL") or None,
         reports_folder=os.environ.get("LBT_REPORTS_FOLDER") or None,
+        compiler=os.environ.get("CC") or None,
         first_gpu=os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
         scratch=Path(os.environ.get("LBT_SCRATCH") or "~/.cache/lbt/scratch").expanduser(),
     )

@@ -32,7 +32,8 @@ class EncodedPairs:
 
     ``rows`` hold prompt_ids, chosen_ids and rejected_ids; ``digest`` identifies their tokens and
     order; ``tokens`` counts the tokens of all kept sequences (prompt plus completion, two a pair);
-    ``longest`` is the longest kept sequence.
+    ``longest`` is the longest kept sequence. ``retokenised`` counts the kept completions whose text
+    has another number of tokens than were generated; None where that is not known.
     """
 
     rows: list[dict[str, list[int]]]
@@ -40,6 +41,17 @@ class EncodedPairs:
     digest: str
     tokens: int
     longest: int
+    retokenised: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """How many tokens generation counted for a pair: of its prompt, and of each completion with the
+    token that ended it."""
+
+    prompt: int
+    chosen: int
+    rejected: int
 
 
 def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
@@ -57,20 +69,35 @@ def completion_ids(tokenizer: Any, text: str, end: int) -> list[int]:
     return [*ids, end]
 
 
-def encode_pairs(tokenizer: Any, pairs: Sequence[Preference], max_length: int) -> EncodedPairs:
+def encode_pairs(
+    tokenizer: Any,
+    pairs: Sequence[Preference],
+    max_length: int,
+    generated: Sequence[Generated] | None = None,
+) -> EncodedPairs:
     """Tokenises pairs and leaves out those of which a sequence exceeds ``max_length`` tokens.
 
-    Raises DataError where no pair is left, naming the shortest length that would keep one.
+    ``generated``, one a pair, is what generation counted. Texts are stored, not token ids, and a
+    text may be tokenised otherwise than it was sampled: such completions are counted. Raises
+    DataError where a prompt is not the one that generation saw, and where no pair is left, naming
+    the shortest length that would keep one.
     """
     end = end_token_id(tokenizer)
     rows: list[dict[str, list[int]]] = []
     left_out: list[LeftOut] = []
     digest = hashlib.sha256()
-    tokens = longest = 0
-    for pair in pairs:
+    tokens = longest = retokenised = 0
+    counted = generated if generated is not None else [None] * len(pairs)
+    for pair, seen in zip(pairs, counted, strict=True):
         prompt = prompt_ids(tokenizer, pair.prompt)
         chosen = completion_ids(tokenizer, pair.chosen, end)
         rejected = completion_ids(tokenizer, pair.rejected, end)
+        if seen is not None and seen.prompt != len(prompt):
+            raise DataError(
+                f"the prompt of {pair.problem_id} has {len(prompt)} tokens in training and had "
+                f"{seen.prompt} in generation: another tokenizer or prompt format than it was "
+                "sampled with"
+            )
         lengths = (len(prompt) + len(chosen), len(prompt) + len(rejected))
         if max(lengths) > max_length:
             left_out.append(
@@ -80,10 +107,14 @@ def encode_pairs(tokenizer: Any, pairs: Sequence[Preference], max_length: int) -
         rows.append({"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected})
         digest.update(repr((prompt, chosen, rejected)).encode())
         tokens += sum(lengths)
+        if seen is not None:
+            retokenised += (seen.chosen != len(chosen)) + (seen.rejected != len(rejected))
         longest = max(longest, *lengths)
     if not rows:
         raise DataError(_nothing_left(pairs, left_out, max_length))
-    return EncodedPairs(rows, tuple(left_out), digest.hexdigest()[:16], tokens, longest)
+    mark = digest.hexdigest()[:16]
+    known = retokenised if generated is not None else None
+    return EncodedPairs(rows, tuple(left_out), mark, tokens, longest, known)
 
 
 def _nothing_left(pairs: Sequence[Preference], left_out: Sequence[LeftOut], max_length: int) -> str:

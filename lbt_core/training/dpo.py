@@ -19,7 +19,13 @@ from lbt_core import UserError
 from lbt_core.generation.models import model_folder
 from lbt_core.store.rows import Preference
 from lbt_core.training import checkpoints
-from lbt_core.training.data import EncodedPairs, LeftOut, describe_left_out, encode_pairs
+from lbt_core.training.data import (
+    EncodedPairs,
+    Generated,
+    LeftOut,
+    describe_left_out,
+    encode_pairs,
+)
 from lbt_core.training.history import (
     END_MARK,
     HistoryRow,
@@ -56,7 +62,8 @@ class TrainingResult:
     ``quantization`` is what was used in fact. ``tokens`` counts the tokens of all kept sequences,
     ``seconds`` the wall time of this call's training, ``peak_memory`` the bytes of GPU memory at
     its peak on the first worker (resident memory where there is no GPU); ``resumed_from`` is the
-    step it continued from, 0 for a fresh one.
+    step it continued from, 0 for a fresh one. ``retokenised`` counts completions that were trained
+    on as other tokens than were generated, of two a pair; None where that is not known.
     """
 
     weights: str
@@ -73,6 +80,7 @@ class TrainingResult:
     seconds: float
     peak_memory: int
     resumed_from: int
+    retokenised: int | None = None
 
 
 def train_dpo(
@@ -82,6 +90,7 @@ def train_dpo(
     out_dir: str | Path,
     *,
     revision: str | None = None,
+    generated: Sequence[Generated] | None = None,
     validation_prompts: Sequence[str] = (),
     resume: bool = True,
     on_log: Callable[[str], None] | None = None,
@@ -92,7 +101,8 @@ def train_dpo(
     Called again on the same folder it continues from the last whole checkpoint, in the same data
     order, or returns the finished result. Called on every worker of a ``torch.distributed`` group
     it trains data-parallel; the folder must then be shared by the workers. ``revision`` is that of
-    a hub id, the same that sampled the pairs. ``validation_prompts``
+    a hub id, the same that sampled the pairs; ``generated`` is what generation counted of each pair
+    (``encode_pairs``). ``validation_prompts``
     are rendered prompts that the format checks answer; ``on_log`` gets one line a step and every
     warning, on the first worker; ``prepare`` gets the trainer before it starts (a launcher's hook).
 
@@ -103,8 +113,13 @@ def train_dpo(
     out_dir, say = Path(out_dir), on_log or _log.info
     model_dir = model_folder(model_path, revision)
     tokenizer = load_tokenizer(model_dir)
-    encoded = encode_pairs(tokenizer, pairs, spec.max_length)
+    encoded = encode_pairs(tokenizer, pairs, spec.max_length, generated)
     quantization = usable_quantization(spec, say)
+    if encoded.retokenised:
+        say(
+            f"{encoded.retokenised} of {2 * len(encoded.rows)} texts are trained on as other "
+            "tokens than they were generated as"
+        )
     if encoded.left_out:
         say(describe_left_out(encoded.left_out))
     if spec.strategy == "fsdp" and not gpu_available():
@@ -147,6 +162,7 @@ def train_dpo(
         seconds=time.monotonic() - began,
         peak_memory=_peak_memory(),
         resumed_from=checkpoints.step_of(start) if start else 0,
+        retokenised=encoded.retokenised,
     )
     if rank == 0:
         write_history(out_dir, result.history)

@@ -10,13 +10,16 @@ from lbt_core.generation.models import model_folder
 from lbt_core.generation.turns import end_token_id, stop_token_ids
 from lbt_core.training.data import prompt_ids
 from lbt_core.training.loading import load_tokenizer
+from lbt_core.training.streaming import NotPlain, updates_of, write_merged
 
 # Everything of a model folder that is neither weights nor configuration.
 _TEXT_FILES = ("tokenizer*", "special_tokens_map.json", "chat_template*", "vocab*", "merges.txt")
 
 # Rounding weights to bfloat16 changes each by up to 0.4 %, and logits by about that share of their
-# spread; ten times as much is still a near tie.
+# spread; ten times as much is still a near tie. Where the computation is in bfloat16 too (on a GPU)
+# every activation of every layer is rounded as well, which moves the two models' logits further.
 TIE = 0.05
+TIE_BFLOAT16 = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +27,8 @@ class Difference:
     """A prompt that the merged model answers otherwise than the adapter.
 
     ``position`` is the first differing token of the answer, ``margin`` by how much the adapter's
-    choice there led its runner-up, in standard deviations of the logits at that token: below TIE it
-    is a matter of rounding.
+    choice there led its runner-up, in standard deviations of the logits at that token: below the
+    check's ``tie`` it is a matter of rounding.
     """
 
     prompt: int
@@ -40,11 +43,12 @@ class MergeCheck:
     prompts: int
     same: int
     differences: tuple[Difference, ...]
+    tie: float = TIE
 
     @property
     def passed(self) -> bool:
         """Whether every difference is a near tie that rounding decides."""
-        return all(one.margin < TIE for one in self.differences)
+        return all(one.margin < self.tie for one in self.differences)
 
 
 def merge_adapter(
@@ -52,35 +56,60 @@ def merge_adapter(
 ) -> str:
     """Writes base plus adapter as one bfloat16 model with tokenizer and generation settings.
 
-    The base is loaded afresh in float32 (4 bytes a parameter of memory): merging into the 4-bit
-    weights that QLoRA trained on would keep their rounding errors. ``adapter`` may also be the
-    weights of a full fine-tuning. Returns the folder, which is written under another name first.
+    A plain LoRA adapter is added file by file, on the CPU, in float32: one file of the base is in
+    memory at a time. Any other is merged by PEFT, with the whole base in float32, 4 bytes each.
+    Neither merges into the 4-bit weights that QLoRA trained on, which would keep their rounding
+    errors. ``adapter`` may also be the weights of a full fine-tuning. Returns the folder, which is
+    written under another name first.
     """
-    import torch  # noqa: PLC0415 (heavy import, only where used)
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415 (heavy import)
-
     base_dir, adapter, out_dir = model_folder(base, revision), Path(adapter), Path(out_dir)
-    if (adapter / "adapter_config.json").is_file():
-        from peft import PeftModel  # noqa: PLC0415 (heavy import, only where used)
-
-        fresh = AutoModelForCausalLM.from_pretrained(base_dir, dtype=torch.float32)
-        model = PeftModel.from_pretrained(fresh, adapter).merge_and_unload()
-    else:
-        model = AutoModelForCausalLM.from_pretrained(adapter, dtype=torch.float32)
-    ends = model.generation_config.eos_token_id
-    known = ends if isinstance(ends, list) else [ends] * (ends is not None)
-    if missing := [i for i in stop_token_ids(load_tokenizer(base_dir)) if i not in known]:
-        # whoever loads the model without this project must see its turns end, too
-        model.generation_config.eos_token_id = [*known, *missing]
     temporary = out_dir.with_name(f".{out_dir.name}.writing")
     shutil.rmtree(temporary, ignore_errors=True)
-    model.to(torch.bfloat16).save_pretrained(temporary)
+    temporary.mkdir(parents=True)
+    if not (adapter / "adapter_config.json").is_file():
+        write_merged(adapter, {}, temporary)
+        _write_settings(base_dir, adapter, temporary)
+    else:
+        try:
+            write_merged(base_dir, updates_of(adapter), temporary)
+        except NotPlain:
+            _merge_with_peft(base_dir, adapter, temporary)
+        _write_settings(base_dir, base_dir, temporary)
     for pattern in _TEXT_FILES:
         for file in base_dir.glob(pattern):
             shutil.copyfile(file, temporary / file.name)
     shutil.rmtree(out_dir, ignore_errors=True)
     temporary.rename(out_dir)
     return str(out_dir)
+
+
+def _merge_with_peft(base_dir: Path, adapter: Path, out_dir: Path) -> None:
+    import torch  # noqa: PLC0415 (heavy import, only where used)
+    from peft import PeftModel  # noqa: PLC0415 (heavy import, only where used)
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415 (heavy import)
+
+    fresh = AutoModelForCausalLM.from_pretrained(base_dir, dtype=torch.float32)
+    model = PeftModel.from_pretrained(fresh, adapter).merge_and_unload()
+    model.to(torch.bfloat16).save_pretrained(out_dir)
+
+
+def _write_settings(base_dir: Path, weights_dir: Path, out_dir: Path) -> None:
+    """Configuration and generation settings, which name the token that ends a turn: whoever loads
+    the model without this project must see its turns end, too."""
+    from transformers import AutoConfig, GenerationConfig  # noqa: PLC0415 (heavy import)
+
+    config = AutoConfig.from_pretrained(weights_dir)
+    config.dtype = "bfloat16"
+    config.save_pretrained(out_dir)
+    if (base_dir / "generation_config.json").is_file():
+        settings = GenerationConfig.from_pretrained(base_dir)
+    else:
+        settings = GenerationConfig.from_model_config(config)
+    ends = settings.eos_token_id
+    known = ends if isinstance(ends, list) else [ends] * (ends is not None)
+    if missing := [i for i in stop_token_ids(load_tokenizer(base_dir)) if i not in known]:
+        settings.eos_token_id = [*known, *missing]
+    settings.save_pretrained(out_dir)
 
 
 def check_merge(
@@ -93,7 +122,9 @@ def check_merge(
 ) -> MergeCheck:
     """Answers rendered prompts greedily with base plus adapter and with the merged model.
 
-    Both compute in float32, so that what differs is the merge and its rounding to bfloat16.
+    Both compute in float32 on the CPU, so that what differs is the merge and its rounding to
+    bfloat16. On a GPU they are loaded and compute in bfloat16, one after the other: an 8B model in
+    float32 does not fit on a card of 24 GB.
     """
     import torch  # noqa: PLC0415 (heavy import, only where used)
     from peft import PeftModel  # noqa: PLC0415 (heavy import, only where used)
@@ -101,10 +132,15 @@ def check_merge(
 
     base_dir = model_folder(base, revision)
     tokenizer = load_tokenizer(base_dir)
-    fresh = AutoModelForCausalLM.from_pretrained(base_dir, dtype=torch.float32)
-    wanted = _greedy(PeftModel.from_pretrained(fresh, adapter), tokenizer, prompts, max_new_tokens)
-    del fresh
-    model = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.float32)
+    gpu = torch.cuda.is_available()
+    dtype = torch.bfloat16 if gpu else torch.float32
+    model = AutoModelForCausalLM.from_pretrained(base_dir, dtype=dtype)
+    model = PeftModel.from_pretrained(model, adapter)
+    wanted = _greedy(model, tokenizer, prompts, max_new_tokens)
+    del model
+    if gpu:
+        torch.cuda.empty_cache()
+    model = AutoModelForCausalLM.from_pretrained(merged, dtype=dtype)
     got = _greedy(model, tokenizer, prompts, max_new_tokens)
     differences = []
     for number, ((tokens, margins), (others, _)) in enumerate(zip(wanted, got, strict=True)):
@@ -114,7 +150,9 @@ def check_merge(
         # both end in the end token or at the same length: neither can continue the other
         position = next(i for i, (a, b) in enumerate(shared) if a != b)
         differences.append(Difference(number, position, margins[position]))
-    return MergeCheck(len(prompts), len(prompts) - len(differences), tuple(differences))
+    same = len(prompts) - len(differences)
+    tie = TIE_BFLOAT16 if gpu else TIE
+    return MergeCheck(len(prompts), same, tuple(differences), tie)
 
 
 def _greedy(

@@ -88,8 +88,9 @@ class TrainingSpec(Section):
     seed: int | None = Field(None, ge=0, lt=2**31, title="Seed")
     """Seed of the adapter's initialisation and the data order; the run's seed where none is
     given."""
-    workers: int = Field(1, ge=1, le=1024, title="Workers")
-    """Ray Train workers: one per GPU, or CPU processes."""
+    workers: int | None = Field(None, ge=1, le=1024, title="Workers")
+    """Ray Train workers: one per GPU, or CPU processes. By default as many as the cluster has GPUs
+    (of these the most that divide ``gradient_accumulation``), without GPUs one."""
     strategy: Literal["ddp", "fsdp"] = Field("ddp", title="Parallelism")
     """Copy the model onto every worker ("ddp") or shard it over them ("fsdp")."""
     checkpoint_steps: int = Field(50, ge=1, le=100_000, title="Steps between checkpoints")
@@ -98,7 +99,7 @@ class TrainingSpec(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.gradient_accumulation % self.workers:
+        if self.workers and self.gradient_accumulation % self.workers:
             raise ValueError(
                 f"gradient_accumulation {self.gradient_accumulation} is not a multiple of "
                 f"workers {self.workers}"
@@ -108,6 +109,13 @@ class TrainingSpec(Section):
         if self.strategy == "fsdp" and self.quantization != "none":
             raise ValueError("strategy fsdp needs quantization none")
         return self
+
+    def workers_on(self, gpus: int) -> int:
+        """The workers on a cluster with so many GPUs."""
+        if self.workers is not None:
+            return self.workers
+        fitting = (n for n in range(gpus, 1, -1) if self.gradient_accumulation % n == 0)
+        return next(fitting, 1)
 
     @property
     def batch_size(self) -> int:

@@ -54,3 +54,19 @@ def test_presets_name_fields_that_exist() -> None:
     assert {name for values in PRESETS.values() for name in values} <= set(
         TrainingSpec.model_fields
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "gpus", "workers"),
+    [
+        ({}, 0, 1),
+        ({}, 8, 8),
+        ({}, 6, 4),  # 16 passes are shared out evenly
+        ({"gradient_accumulation": 1}, 8, 1),
+        ({"workers": 2}, 8, 2),
+    ],
+)
+def test_workers_default_to_the_gpus_of_the_cluster(
+    values: dict[str, int], gpus: int, workers: int
+) -> None:
+    assert TrainingSpec(**values).workers_on(gpus) == workers
