@@ -18,6 +18,7 @@ COMMANDS = (
     "solve",
     "grade",
     "regrade",
+    "submit",
     "evaluate",
     "corpus",
     "profiles",
