@@ -14,7 +14,7 @@ PASSED_ON = ("PREFECT_", "RAY_", "LBT_", "AWS_")
 
 def main() -> None:
     """Provision; exits with 1 where the server does not come up within five minutes."""
-    if not wait_for_server(300.0):
+    if not wait_for_server(300.0, "the deployments are to be registered"):
         sys.exit("the Prefect server does not answer")
     provision("/store", {k: v for k, v in os.environ.items() if k.startswith(PASSED_ON)})
 
