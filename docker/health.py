@@ -8,7 +8,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-ADDRESSES = {"server": "http://127.0.0.1:4200/api/health", "worker": "http://127.0.0.1:8080/health"}
+ADDRESSES = {"server": "http://127.0.0.1:4200/api/health", "worker": "http://127.0.0.1:8085/health"}
 
 
 def main() -> int:

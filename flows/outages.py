@@ -2,9 +2,12 @@
 
 The shards need no server: their task runs and log lines are sent on when it is back, or given up.
 The flow's final state has to reach it, or the page would show a finished run as crashed.
+
+``python -m flows.outages`` waits for the server that PREFECT_API_URL names.
 """
 
 import logging
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -52,3 +55,7 @@ def wait_for_server(
             _log.warning("%s; waiting for the Prefect server", saying)
         time.sleep(POLL_S)
     return True
+
+
+if __name__ == "__main__":
+    sys.exit(0 if wait_for_server(600.0, "starting") else 1)
