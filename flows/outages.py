@@ -2,9 +2,12 @@
 
 The shards need no server: their task runs and log lines are sent on when it is back, or given up.
 The flow's final state has to reach it, or the page would show a finished run as crashed.
+
+``python -m flows.outages`` waits for the server that PREFECT_API_URL names.
 """
 
 import logging
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -28,11 +31,14 @@ def answers(api: str) -> bool:
         return False
 
 
-def wait_for_server(patience: float = PATIENCE_S) -> bool:
-    """Wait until this process's Prefect server answers, ``patience`` seconds at most.
+def wait_for_server(
+    patience: float = PATIENCE_S, saying: str = "the work is done and stored"
+) -> bool:
+    """Wait until this process's Prefect server answers, ``patience`` seconds at most, and say now
+    and then what for. Returns whether it does.
 
-    Returns whether it does. The store is whole either way: a run whose last word is lost is marked
-    Crashed later, and its Retry finds that nothing is owed.
+    The store is whole either way: a run whose last word is lost is marked Crashed later, and its
+    Retry finds that nothing is owed.
     """
     api = read_environment().prefect_api_url
     if api is None:
@@ -46,6 +52,10 @@ def wait_for_server(patience: float = PATIENCE_S) -> bool:
             return False
         if now - said >= SAY_EVERY_S:
             said = now
-            _log.warning("the work is done and stored; waiting for the Prefect server to come back")
+            _log.warning("%s; waiting for the Prefect server", saying)
         time.sleep(POLL_S)
     return True
+
+
+if __name__ == "__main__":
+    sys.exit(0 if wait_for_server(600.0, "starting") else 1)

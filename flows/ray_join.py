@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import socket
+import sys
 import time
 
 import ray
@@ -79,3 +80,30 @@ def _wait_for_port(address: str) -> None:
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def wait_for_nodes(address: str, nodes: int, patience: float = 300.0) -> int:
+    """Wait until a cluster has so many living nodes; how many it has. Raises UserError."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            join_ray(address)
+            break
+        except UserError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(2.0)
+    while True:
+        alive = sum(node["Alive"] for node in ray.nodes())
+        if alive >= nodes:
+            return alive
+        if time.monotonic() > deadline:
+            raise UserError(f"Ray at {address}: {alive} of {nodes} nodes after {patience:.0f} s")
+        time.sleep(1.0)
+
+
+if __name__ == "__main__":
+    try:
+        print(f"Ray: {wait_for_nodes(sys.argv[1], int(sys.argv[2]))} nodes")
+    except UserError as refusal:
+        sys.exit(f"lbt: {refusal}")

@@ -80,7 +80,8 @@ def train_on_ray(
     gpus = int(ray.cluster_resources().get("GPU", 0))
     gpu, workers = gpus > 0, spec.workers_on(gpus)
     cores = cores or int(ray.cluster_resources().get("CPU", 1))
-    threads = None if gpu else max(1, cores // workers)
+    nodes = [int(n["Resources"].get("CPU", 0)) for n in ray.nodes() if n["Alive"]]
+    threads = None if gpu else cores_per_worker(cores, workers, nodes)
     trainer = TorchTrainer(
         _worker,
         train_loop_config={
@@ -113,6 +114,16 @@ def train_on_ray(
         (on_log or _log.info)(message)
     result: TrainingResult = outcome["result"]
     return result
+
+
+def cores_per_worker(cores: int, workers: int, nodes: Sequence[int]) -> int:
+    """The most cores that each worker can have: an equal share of ``cores``, such that all of them
+    find room on nodes of so many cores. A worker is on one node: a larger one would wait for ever.
+    """
+    for share in range(max(1, cores // workers), 1, -1):
+        if sum(node // share for node in nodes) >= workers:
+            return share
+    return 1
 
 
 def _worker_environment(threads: int | None) -> dict[str, str]:

@@ -19,6 +19,7 @@ COMMANDS = (
     "solve",
     "grade",
     "regrade",
+    "submit",
     "evaluate",
     "corpus",
     "profiles",

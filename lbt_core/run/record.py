@@ -44,8 +44,8 @@ def run_uri(store: str, run: str) -> str:
         raise UserError("--store: give a folder or a URI such as s3://bucket/runs")
     if not re.fullmatch(RUN_NAME, run) or len(run) > RUN_NAME_LENGTH:
         raise UserError(
-            f"--run {run}: a run's name is letters, digits, '.', '_' and '-' (no '/'), starts with "
-            f"a letter or digit, and has {RUN_NAME_LENGTH} characters at most"
+            f"--run {run!r}: a run's name is letters, digits, '.', '_' and '-' (no '/'), starts "
+            f"with a letter or digit, and has {RUN_NAME_LENGTH} characters at most"
         )
     return f"{store.rstrip('/')}/{run}"
 

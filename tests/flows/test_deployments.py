@@ -108,19 +108,112 @@ def rendered(node: Any, values: dict[str, Any]) -> Any:
     return node
 
 
-def test_kubernetes_job_fits_its_schema():
+KUBERNETES = ROOT / "deployments" / "kubernetes"
+
+
+def kubernetes_job() -> dict[str, Any]:
     template = kubernetes_template()
     properties = template["variables"]["properties"]
     values = {k: v["default"] for k, v in properties.items() if "default" in v}
-    values["env"] = [{"name": k, "value": v} for k, v in values["env"].items()]
     values |= {"command": ["python", "-m", "prefect.engine"], "labels": {"app": "lbt"}}
-    job = rendered(template["job_configuration"]["job_manifest"], values)
+    job: dict[str, Any] = rendered(template["job_configuration"]["job_manifest"], values)
+    container = job["spec"]["template"]["spec"]["containers"][0]
+    # what the worker does with a list: its own variables come first
+    given = [{"name": k, "value": v} for k, v in values["env"].items()]
+    container["env"] = [*given, *container["env"]]
+    return job
+
+
+def test_kubernetes_job_fits_its_schema():
+    job = kubernetes_job()
     kubernetes_validate.validate(job, "1.31", strict=True)
     container = job["spec"]["template"]["spec"]["containers"][0]
     assert (
         container["volumeMounts"][0]["mountPath"]
         == BY_NAME["llama3-8b-kubernetes"]["parameters"]["store"]
     )
+
+
+def manifests(name: str) -> list[dict[str, Any]]:
+    return [m for m in yaml.safe_load_all((KUBERNETES / name).read_text()) if m]
+
+
+CUSTOM = ("RayCluster", "RayJob")
+FILES = [*yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())["resources"]]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_kubernetes_manifest_fits_its_schema(name: str):
+    for manifest in manifests(name):
+        if manifest["kind"] not in CUSTOM:
+            kubernetes_validate.validate(manifest, "1.31", strict=True)
+
+
+def ray_groups() -> list[tuple[str, dict[str, Any]]]:
+    cluster = manifests("ray-cluster.yaml")[0]["spec"]
+    job = manifests("ray-job.yaml")[0]["spec"]["rayClusterSpec"]
+    found = []
+    for where, spec in (("cluster", cluster), ("job", job)):
+        found.append((f"{where} head", spec["headGroupSpec"]))
+        found += [(f"{where} {g['groupName']}", g) for g in spec["workerGroupSpecs"]]
+    return found
+
+
+@pytest.mark.parametrize("group", ray_groups(), ids=lambda g: g[0])
+def test_pods_of_a_ray_group_fit_their_schema_and_are_hardened(group: tuple[str, dict[str, Any]]):
+    pod = group[1]["template"]
+    kubernetes_validate.validate(
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "ray"}} | pod, "1.31", strict=True
+    )
+    assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
+    for container in pod["spec"]["containers"]:
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert "/tmp" in [m["mountPath"] for m in container["volumeMounts"]]
+
+
+def test_kubernetes_job_joins_the_ray_cluster_that_is_there():
+    cluster = manifests("ray-cluster.yaml")[0]
+    name = cluster["metadata"]["name"]
+    head = f"{name}-head-svc.{cluster['metadata']['namespace']}.svc:6379"  # KubeRay's own name
+    pod = kubernetes_job()["spec"]["template"]["spec"]
+    flow, raylet = pod["containers"][0], pod["initContainers"][0]
+    env = {v["name"]: v for v in flow["env"]}
+    assert env["RAY_ADDRESS"]["value"] == head
+    # a driver needs a raylet in its own pod: one without CPUs, which ends with the flow
+    assert raylet["args"][:4] == ["ray", "start", "--address", head]
+    assert raylet["args"][raylet["args"].index("--num-cpus") + 1] == "0"
+    assert raylet["restartPolicy"] == "Always"
+    assert pod["shareProcessNamespace"] is True
+    shared = {m["mountPath"] for m in flow["volumeMounts"] if m in raylet["volumeMounts"]}
+    assert {"/tmp", "/dev/shm"} <= shared
+    assert cluster["spec"]["authOptions"] == {"mode": "token"}
+    for one in (env, {v["name"]: v for v in raylet["env"]}):
+        secret = one["RAY_AUTH_TOKEN"]["valueFrom"]["secretKeyRef"]
+        assert secret == {"name": name, "key": "auth_token"}  # as KubeRay makes it
+        assert one["RAY_AUTH_MODE"]["value"] == "token"
+
+
+def test_kubernetes_run_without_a_worker_is_a_job_in_sidecar_mode():
+    job = manifests("ray-job.yaml")[0]["spec"]
+    assert job["submissionMode"] == "SidecarMode"
+    assert job["entrypoint"].startswith("lbt run ")
+
+
+def images(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        found = {node["image"]} if isinstance(node.get("image"), str) else set()
+        return found.union(*(images(v) for v in node.values()))
+    return set().union(*(images(v) for v in node)) if isinstance(node, list) else set()
+
+
+def test_every_image_is_one_that_make_image_builds():
+    named = images(kubernetes_job())
+    for name in [*FILES, "ray-job.yaml"]:
+        named |= images(manifests(name))
+    assert named <= {"lbt:cpu", "lbt:gpu"}
+    dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
+    for name in named:
+        assert f" AS {name.partition(':')[2]}\n" in dockerfile
 
 
 def test_kubernetes_variables_are_a_json_schema():

