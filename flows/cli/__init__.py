@@ -15,6 +15,7 @@ COMMANDS = (
     "inspect",
     "plan",
     "report",
+    "view",
     "solve",
     "grade",
     "regrade",
