@@ -27,6 +27,7 @@ from lbt_core.generation import EngineStats
 from lbt_core.reporting.gather import gather
 from lbt_core.run.config import read_environment
 from lbt_core.store.rows import Preference
+from lbt_core.viewing.addresses import HOME, url
 from tasks.context import RunContext
 from tasks.metrics import Metrics
 from tasks.progress import Progress, Reporter, describe_progress, format_seconds
@@ -214,6 +215,9 @@ def result_markdown(
         f"{figures['exam_answers']:,} exam answers.",
         "",
         f"Report: {link}",
+        "",
+        f"Rationales, exams and pairs: `lbt view {context.store.files.uri}` shows them "
+        f"([pairs]({HOME}{url('/pairs')}), [rationales]({HOME}{url('/rationales')})).",
     ]
     for title, figure in plots.items():
         if figure is not None:

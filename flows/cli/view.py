@@ -1,5 +1,6 @@
 """``lbt view``: a page on this machine over what a run made."""
 
+import contextlib
 import ipaddress
 import socket
 import webbrowser
@@ -9,8 +10,7 @@ import typer
 from rich.console import Console
 
 from lbt_core import UserError
-
-PORT = 4280
+from lbt_core.viewing.addresses import PORT
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +52,8 @@ def view(
     app = create_app(index, LOOPBACK if alone else ("*",))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
     try:
-        server.run(sockets=[listening])
+        with contextlib.suppress(KeyboardInterrupt):  # that is how it is ended
+            server.run(sockets=[listening])
     finally:
         listening.close()
 

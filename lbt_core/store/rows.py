@@ -8,8 +8,9 @@ its position in a file.
 import hashlib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -197,12 +198,16 @@ def _to_dict(row: Any) -> dict[str, Any]:
     return out
 
 
+# evaluating them for every row takes longer than making the row
+_hints: Callable[[Any], dict[str, Any]] = cache(typing.get_type_hints)
+
+
 def from_record(record: Mapping[str, Any], row_type: type[Row]) -> Row:
     """One row from a mapping with the dataclass's field names; missing fields take their defaults.
 
     Raises TypeError where a field without a default is missing.
     """
-    hints = typing.get_type_hints(row_type)
+    hints = _hints(row_type)
     values: dict[str, Any] = {}
     for f in fields(row_type):  # type: ignore[arg-type]
         if f.name not in record:

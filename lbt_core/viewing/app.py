@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -25,6 +24,7 @@ from starlette.staticfiles import StaticFiles
 from lbt_core import UserError, __version__
 from lbt_core.reporting import wording
 from lbt_core.viewing import details
+from lbt_core.viewing.addresses import HOME, url
 from lbt_core.viewing.index import RunIndex
 from lbt_core.viewing.query import (
     LISTINGS,
@@ -103,12 +103,6 @@ def _cut(text: str, length: int = MAX_TEXT) -> str:
     return text if left <= 0 else f"{text[:length]}\n… {left:,} more characters"
 
 
-def url(path: str, **asked: Any) -> str:
-    """The stable address of a page: the same for the same row, whatever else the run does."""
-    given = {k.rstrip("_"): v for k, v in asked.items() if v not in ("", None)}
-    return f"{path}?{urlencode(given)}" if given else path
-
-
 def _endpoint(
     env: Environment, index: RunIndex, searches: Searches, name: str, page: Page
 ) -> Callable[[Request], Awaitable[Response]]:
@@ -147,7 +141,8 @@ def _report(index: RunIndex, env: Environment) -> Callable[[Request], Awaitable[
             message = "the report is not written yet: it is the last stage of a run"
             html = env.get_template("wrong.html.j2").render(message=message, asked={}, here="wrong")
             return HTMLResponse(html, 404, _headers(_OWN_FILES))
-        return HTMLResponse(page, headers=_headers(_REPORT))
+        # its links lead to the usual port; here they lead to where they were clicked
+        return HTMLResponse(page.replace(f'"{HOME}/'.encode(), b'"/'), headers=_headers(_REPORT))
 
     async def endpoint(_: Request) -> Response:
         return await run_in_threadpool(answer)
