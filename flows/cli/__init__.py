@@ -16,6 +16,7 @@ COMMANDS = (
     "plan",
     "report",
     "view",
+    "publish",
     "solve",
     "grade",
     "regrade",
