@@ -14,6 +14,7 @@ import yaml
 from lbt_core import UserError
 from lbt_core.corpora import load_summary
 from lbt_core.embedded import embedded_model_path
+from lbt_core.reporting.model_card import HUB_ID
 from lbt_core.run.config import ModelConfig, RunConfig
 from lbt_core.subjects import load_subject
 
@@ -26,9 +27,9 @@ SHARE_ALIKE = re.compile(r"\b(sa|share[ -]?alike|gpl|agpl|odbl)\b|gpl", re.I)
 UNKNOWN = re.compile(r"^(unknown|none|n/?a|other|\?)?$", re.I)
 # What a licence asks beyond keeping its text; checked against the licences' own words
 CONDITIONS = {
-    "llama3": "Its outputs must not be used to improve language models other than Llama 3 and its "
-    "derivatives; say “Built with Meta Llama 3” and begin a model's name with “Llama 3”.",
-    "llama3.1": "Say “Built with Llama” and begin the name of a model trained on this with “Llama”.",
+    "llama3": "Its outputs must not be used to improve language models other than Llama 3 and "
+    "its derivatives; say “Built with Meta Llama 3” and begin a model's name with “Llama 3”.",
+    "llama3.1": "Say “Built with Llama”; the name of a model trained on this begins with “Llama”.",
     "gemma": "Its use restrictions must be passed on with it.",
 }
 
@@ -116,7 +117,7 @@ def model_licence(of: str, model: ModelConfig) -> Licence:
     card = folder.expanduser() / "README.md"
     if card.is_file():
         return Licence(of, card_licence(card.read_text("utf-8", "replace")), "its model card")
-    if not folder.is_dir():
+    if HUB_ID.fullmatch(model.path) and not folder.is_dir():
         from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - only for hub ids
 
         cached = try_to_load_from_cache(model.path, "README.md", revision=model.revision)
