@@ -17,6 +17,7 @@ COMMANDS = (
     "report",
     "view",
     "publish",
+    "compare",
     "solve",
     "grade",
     "regrade",
