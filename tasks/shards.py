@@ -57,7 +57,7 @@ def commit(
     fault = verify_shard(files, shard) if seen.state == "whole" else f"{seen.state}, {seen.reason}"
     if fault is None:
         if progress is not None:
-            progress.finish(shard.stage, rows=seen.rows, stored=True)
+            progress.finish(shard.stage, rows=seen.rows, stored=True, summary=seen.summary)
         tokens = int((seen.summary or {}).get("tokens", 0))
         return ShardSummary(shard.name, seen.rows, tokens, 0.0, True)
     if seen.state != "missing":
@@ -78,6 +78,7 @@ def commit(
             seconds=seconds,
             engine=summary.get("engine", ""),
             verdicts=summary.get("verdicts"),
+            summary=summary,
         )
     return ShardSummary(shard.name, len(rows), tokens, seconds, False, summary.get("engine", ""))
 
