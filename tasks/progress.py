@@ -1,12 +1,15 @@
 """What a run has done so far: one object, read by the log, the artifacts and the terminal."""
 
+import math
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from lbt_core.generation import EngineStats
+from lbt_core.run.health import Tally, describe
 
 LOG_SECONDS = 5.0
 
@@ -15,7 +18,7 @@ LOG_SECONDS = 5.0
 class StageProgress:
     """One stage's shards (planned, done, and of those found stored), rows, tokens and seconds.
 
-    ``seconds`` sums the wall time of the shards that were worked on.
+    ``seconds`` sums the wall time of the shards that were worked on, ``squares`` its squares.
     """
 
     stage: str
@@ -26,6 +29,7 @@ class StageProgress:
     prompt_tokens: int = 0
     tokens: int = 0
     seconds: float = 0.0
+    squares: float = 0.0
 
     @property
     def owed(self) -> int:
@@ -43,6 +47,8 @@ class Progress:
         self._parallel = 1
         self._by_engine: Counter[str] = Counter()
         self._verdicts: Counter[tuple[str, str]] = Counter()
+        self._tallies: dict[str, Tally] = {}
+        self.warned: list[str] = []
         self.note = ""
 
     def plan(self, stage: str, shards: int) -> None:
@@ -66,10 +72,12 @@ class Progress:
         stored: bool = False,
         engine: str = "",
         verdicts: Mapping[str, int] | None = None,
+        summary: Mapping[str, Any] | None = None,
     ) -> None:
         """One shard is whole: worked on (by an engine, with verdicts on its rows), or found
-        stored."""
+        stored. ``summary`` is what its footer says of its rows, for the tally."""
         with self._lock:
+            self._tallies[stage] = self._tallies.get(stage, Tally()).added(summary or {})
             if engine:
                 self._by_engine[engine] += 1
             for verdict, count in (verdicts or {}).items():
@@ -84,6 +92,7 @@ class Progress:
                 prompt_tokens=old.prompt_tokens + prompt_tokens,
                 tokens=old.tokens + tokens,
                 seconds=old.seconds + seconds,
+                squares=old.squares + seconds * seconds,
             )
 
     def stages(self) -> list[StageProgress]:
@@ -101,10 +110,29 @@ class Progress:
         with self._lock:
             return dict(self._verdicts)
 
+    def warn(self, sentence: str) -> None:
+        """Something that whoever watches should know now; each is said once."""
+        self.warned.append(sentence)
+
+    def tallies(self) -> dict[str, Tally]:
+        """Verdicts and endings of the rows so far by stage, those found stored among them."""
+        with self._lock:
+            return dict(self._tallies)
+
     def seconds_left(self) -> float | None:
         """Time left of the planned shards, from the mean time of those done; None before any.
 
         Only stages that generate count: the others take no time to speak of, or are trainings.
+        """
+        left = self.time_left()
+        return left[0] if left else None
+
+    def time_left(self) -> tuple[float, float] | None:
+        """Seconds left and their standard deviation; None before any shard was worked on.
+
+        A stage's shards are taken to be alike: their times' spread gives that of the sum of those
+        owed and that of the mean they are reckoned with. A single shard done says nothing of it,
+        and counts as spread by its own time.
         """
         stages = [
             s for s in self.stages() if not s.stage.startswith(("prepare", "prefer", "train"))
@@ -113,11 +141,16 @@ class Progress:
         if not worked:
             return None
         overall = sum(s.seconds for s in worked) / sum(s.done - s.stored for s in worked)
-        left = 0.0
+        left = variance = 0.0
         for stage in stages:
             fresh = stage.done - stage.stored
-            left += stage.owed * (stage.seconds / fresh if fresh else overall)
-        return left / self._parallel
+            mean = stage.seconds / fresh if fresh else overall
+            spread = mean**2
+            if fresh > 1:
+                spread = max(0.0, stage.squares - fresh * mean**2) / (fresh - 1)
+            left += stage.owed * mean
+            variance += spread * (stage.owed + stage.owed**2 / max(1, fresh))
+        return left / self._parallel, math.sqrt(variance) / self._parallel
 
 
 def describe_progress(progress: Progress, engines: Mapping[str, EngineStats], rate: float) -> str:
@@ -126,12 +159,25 @@ def describe_progress(progress: Progress, engines: Mapping[str, EngineStats], ra
     running = sum(e.running for e in engines.values())
     if engines:
         parts.append(f"{rate:,.0f} tokens/s, {running} requests running")
-    left = progress.seconds_left()
-    if left is not None and left > 0:
-        parts.append(f"about {format_seconds(left)} left")
+    if told := describe_left(progress):
+        parts.append(told)
+    for stage, tally in progress.tallies().items():
+        if shares := describe(tally):
+            parts.append(f"{stage}: {shares}")
     if progress.note:
         parts.append(progress.note)
     return " · ".join(parts)
+
+
+def describe_left(progress: Progress) -> str:
+    """ "about 3 min 20 s left (2 min 50 s to 3 min 50 s)", two standard deviations around; "" where
+    nothing is known or left."""
+    left = progress.time_left()
+    if left is None or left[0] <= 0:
+        return ""
+    low, high = max(0.0, left[0] - 2 * left[1]), left[0] + 2 * left[1]
+    around = f"{format_seconds(low)} to {format_seconds(high)}"
+    return f"about {format_seconds(left[0])} left ({around})"
 
 
 def format_seconds(seconds: float) -> str:

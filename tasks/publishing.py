@@ -26,7 +26,9 @@ from prefect.exceptions import PrefectException
 from lbt_core.generation import EngineStats
 from lbt_core.reporting.gather import gather
 from lbt_core.run.config import read_environment
+from lbt_core.run.health import warnings
 from lbt_core.store.rows import Preference
+from lbt_core.viewing.addresses import HOME, url
 from tasks.context import RunContext
 from tasks.metrics import Metrics
 from tasks.progress import Progress, Reporter, describe_progress, format_seconds
@@ -49,6 +51,7 @@ class Publisher:
         self._artifact: Any = None
         self._published = 0.0
         self._line = ""
+        self._warned: set[str] = set()
         self._last: tuple[float, Mapping[str, EngineStats]] = (time.monotonic(), {})
         self._table: list[dict[str, Any]] = []
 
@@ -83,6 +86,13 @@ class Publisher:
         if line and line != self._line:
             self._logger.info(line)
             self._line = line
+        for stage, tally in progress.tallies().items():
+            for kind, sentence in warnings(stage, tally, self._context.config):
+                if kind not in self._warned:
+                    self._warned.add(kind)
+                    self._context.warnings.append(sentence)
+                    progress.warn(sentence)
+                    self._logger.warning(sentence)
 
     def _publish(self, progress: Progress, engines: Mapping[str, EngineStats], rate: float) -> None:
         if time.monotonic() - self._published < ARTIFACT_SECONDS:
@@ -214,6 +224,9 @@ def result_markdown(
         f"{figures['exam_answers']:,} exam answers.",
         "",
         f"Report: {link}",
+        "",
+        f"Rationales, exams and pairs: `lbt view {context.store.files.uri}` shows them "
+        f"([pairs]({HOME}{url('/pairs')}), [rationales]({HOME}{url('/rationales')})).",
     ]
     for title, figure in plots.items():
         if figure is not None:

@@ -51,7 +51,7 @@ def commit(
     done = commit_shard(files, shard, make_rows, draining.check)
     tokens, engine = int(done.summary.get("tokens", 0)), str(done.summary.get("engine", ""))
     if progress is not None and done.stored:
-        progress.finish(shard.stage, rows=done.rows, stored=True)
+        progress.finish(shard.stage, rows=done.rows, stored=True, summary=done.summary)
     elif progress is not None:
         progress.finish(
             shard.stage,
@@ -61,6 +61,7 @@ def commit(
             seconds=done.seconds,
             engine=engine,
             verdicts=done.summary.get("verdicts"),
+            summary=done.summary,
         )
     engine = "" if done.stored else engine
     return ShardSummary(shard.name, done.rows, tokens, done.seconds, done.stored, engine)

@@ -12,16 +12,16 @@ from typing import Any
 from lbt_core import DataError
 from lbt_core.generation import Completion, Request
 from lbt_core.generation.engine import ERROR
-from lbt_core.method.exams import examine, set_exams
+from lbt_core.method.exams import examine, score, set_exams
 from lbt_core.method.sampling import sample
-from lbt_core.run.config import ModelConfig
+from lbt_core.run.config import ModelConfig, RunConfig
 from lbt_core.run.keeping import Usage, generate_keeping
 from lbt_core.run.loop import Failure, describe_failures
 from lbt_core.run.plan import arm_folder, student_labels
 from lbt_core.run.preparation import design_exams, prepare
 from lbt_core.run.stages import Stage
 from lbt_core.store import Shard, inspect_shard, read_shard
-from lbt_core.store.rows import Problem, Rationale
+from lbt_core.store.rows import ExamAnswer, Problem, Rationale
 from lbt_core.store.sidecar import Sidecar
 from tasks import draining
 from tasks.context import RunContext, exam_settings, greedy, sampling_settings
@@ -170,7 +170,8 @@ def _exam_job(context: RunContext, index: int, student: int, shard: Shard[Any]) 
             grade=context.grade,
             extract=context.extract,
         )
-        return made, usage.summary() | _checked(context, shard, made)
+        spread = _pairable(rationales, made, student_labels(config)[student], config)
+        return made, usage.summary() | _checked(context, shard, made) | spread
 
     return Job(
         shard.name,
@@ -234,6 +235,26 @@ def _checked(context: RunContext, shard: Shard[Any], rows: Sequence[Any]) -> dic
             f"{allowed:g}: raise max_model_len, shorten what is asked or shown, or allow more"
         )
     return _counts(rows)
+
+
+def _pairable(
+    rationales: Sequence[Rationale], answers: Sequence[ExamAnswer], student: str, config: RunConfig
+) -> dict[str, int]:
+    """Of how many problems this student's exams make a pair possible, kept in the shard's footer:
+    a run in which there is none is known to be wasted long before its pairs are made."""
+    scores = score(
+        rationales,
+        ((a.problem_id, a.rationale_key, a.student, a.correct) for a in answers),
+        students=[student],
+        deduplicate=config.exam.deduplicate,
+        spec=config.preferences,
+    )
+    by_problem: dict[str, list[float]] = {}
+    for one in scores:
+        by_problem.setdefault(one.problem_id, []).append(one.score)
+    gaps = [max(found) - min(found) for found in by_problem.values()]
+    wide = sum(gap > config.preferences.min_gap for gap in gaps)
+    return {"problems": len(gaps), "pairable": wide}
 
 
 def _counts(rows: Sequence[Any]) -> dict[str, Any]:

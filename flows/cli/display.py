@@ -8,7 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from lbt_core.generation import EngineStats
-from tasks.progress import Progress, format_seconds
+from lbt_core.run.health import describe
+from tasks.progress import Progress, describe_left
 from tasks.publishing import terminal_listeners
 
 
@@ -27,9 +28,13 @@ def display(console: Console, bars: bool) -> Iterator[None]:
     )
     with Bars(*columns, console=console) as view:
         tasks: dict[str, TaskID] = {}
+        said = [0]
 
         def show(progress: Progress, _: Mapping[str, EngineStats], rate: float) -> None:
-            left = progress.seconds_left()
+            left = describe_left(progress)
+            for sentence in progress.warned[said[0] :]:
+                view.console.print("Warning:", sentence, style="yellow", markup=False)
+                said[0] += 1
             for stage in progress.stages():
                 if not stage.planned:
                     continue
@@ -38,7 +43,10 @@ def display(console: Console, bars: bool) -> Iterator[None]:
                 busy = 0 < stage.done < stage.planned
                 info = f"{rate:,.0f} tokens/s" if busy else ""
                 if busy and left:
-                    info += f" · {format_seconds(left)} left"
+                    info += f" · {left}"
+                tally = progress.tallies().get(stage.stage)
+                if tally and (shares := describe(tally)):
+                    info += f" · {shares}"
                 view.update(
                     tasks[stage.stage], completed=stage.done, total=stage.planned, info=info
                 )

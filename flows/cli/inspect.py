@@ -56,6 +56,8 @@ def status(
     console = Console()
     console.print(status_table(run, stages), soft_wrap=True)
     for stage in stages:
+        if stage.note:
+            console.print(f"{stage.stage}: {stage.note}", highlight=False)
         for bad in stage.bad:
             console.print(f"[red]{bad}[/red]; it will be moved aside and done again")
     if working:

@@ -40,14 +40,23 @@ def run(
         str | None, typer.Option(help="Move outputs of this stage and later ones aside first.")
     ] = None,
     verbose: Annotated[bool, typer.Option(help="Log lines instead of progress bars.")] = False,
+    preview: Annotated[
+        int | None,
+        typer.Option(min=2, max=100, help="Only take so many problems through every stage."),
+    ] = None,
 ) -> None:
     """Run the pipeline, or what is owed of it. The last line of stdout is the result as JSON.
 
     Starts a local Prefect server and Ray and stops them after; joins those that PREFECT_API_URL
-    and RAY_ADDRESS name.
+    and RAY_ADDRESS name. --preview shows prompts and texts of a few problems and keeps nothing.
     """
     uri = run_uri(store, run)
     config = load_config(profile, overrides or ())
+    if preview is not None:
+        from flows.cli.preview import preview as show_preview  # noqa: PLC0415 - only where used
+
+        show_preview(profile, tuple(overrides or ()), config, preview)
+        return
     stage = _stage(discard_from)
     preflight(uri, config, stage)
     console = Console(stderr=True)

@@ -24,6 +24,7 @@ from lbt_core.reporting.drawing import svg
 from lbt_core.reporting.gallery import gallery
 from lbt_core.reporting.inputs import CONTROL, ReportInputs, arm_label
 from lbt_core.store.rows import Score
+from lbt_core.viewing.addresses import HOME, url
 
 MAX_TEXT = 4000
 
@@ -38,6 +39,7 @@ def environment(autoescape: bool) -> Environment:
         lstrip_blocks=True,
         finalize=_visible,
     )
+    env.globals["view_address"] = lambda path, **asked: f"{HOME}{url(path, **asked)}"
     filters: dict[str, Callable[..., Any]] = {
         "percent": wording.percent,
         "points": wording.points,

@@ -381,6 +381,11 @@ def differences(base: RunConfig, config: RunConfig) -> list[str]:
     return [f"{name}={json.dumps(new[name])}" for name in changed]
 
 
+def flat_settings(config: RunConfig) -> dict[str, Any]:
+    """Every setting by its dotted name, as JSON values."""
+    return _flatten("", config.model_dump(mode="json"))
+
+
 def _flatten(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in values.items():

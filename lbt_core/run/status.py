@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lbt_core.run.health import Tally, describe
 from lbt_core.run.plan import Plan, arm_folder
 from lbt_core.run.record import RunStore
 from lbt_core.run.results import (
@@ -22,7 +23,8 @@ class StageStatus:
     """One stage's shards and rows: planned, done, owed.
 
     ``planned_rows`` is None while it depends on rows that are not stored yet. ``bad`` names files
-    that are there and not what was planned.
+    that are there and not what was planned. ``note`` says what share of its rows was cut off,
+    undecided or without an answer.
     """
 
     stage: str
@@ -31,6 +33,7 @@ class StageStatus:
     planned_rows: int | None
     rows: int
     bad: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def owed(self) -> int:
@@ -108,22 +111,24 @@ def _exam_status(plan: Plan) -> StageStatus:
         complete &= known
     found = _status(plan, "examine", shards)
     rows = found.planned_rows if complete else None
-    return StageStatus("examine", planned, found.done, rows, found.rows, found.bad)
+    return StageStatus("examine", planned, found.done, rows, found.rows, found.bad, found.note)
 
 
 def _status(plan: Plan, stage: str, shards: Sequence[Shard[Any]]) -> StageStatus:
     done = rows = 0
     bad = []
+    tally = Tally()
     for shard in shards:
         seen = inspect_shard(plan.files, shard)
         if seen.state == "whole":
             done += 1
             rows += seen.rows
+            tally = tally.added(seen.summary or {})
         elif seen.state != "missing":
             bad.append(f"{shard.path}: {seen.state}, {seen.reason}")
     keys = [shard.keys for shard in shards]
     known = None if None in keys else sum(len(k) for k in keys if k is not None)
-    return StageStatus(stage, len(shards), done, known, rows, tuple(bad))
+    return StageStatus(stage, len(shards), done, known, rows, tuple(bad), describe(tally))
 
 
 def verify_run(plan: Plan) -> Iterator[tuple[str, str | None]]:

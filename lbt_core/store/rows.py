@@ -9,8 +9,9 @@ import functools
 import hashlib
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -206,6 +207,10 @@ def _to_dict(row: Any) -> dict[str, Any]:
             value = [_to_dict(v) if hasattr(v, "__dataclass_fields__") else v for v in value]
         out[f.name] = storable(value) if isinstance(value, str) else value
     return out
+
+
+# evaluating them for every row takes longer than making the row
+_hints: Callable[[Any], dict[str, Any]] = cache(typing.get_type_hints)
 
 
 def from_record(record: Mapping[str, Any], row_type: type[Row]) -> Row:

@@ -45,7 +45,7 @@ class Page(HTMLParser):
         """Addresses outside the page that an element points at."""
         return [
             value
-            for _, attributes in self.elements
+            for tag, attributes in self.elements
             for name, value in attributes.items()
-            if name in LOADING and value and not value.startswith("#")
+            if name in LOADING and value and not value.startswith("#") and tag != "a"
         ]
