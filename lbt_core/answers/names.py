@@ -208,6 +208,9 @@ class NameGrammar(Grammar):
         if self.is_op("(", "[", "{"):
             node = self.group()
             return node.args if node.op == "tuple" and node.val == "()" else (node,)
+        if self.is_op("\\{"):
+            node = self.group()
+            return node.args
         return (self.bare_argument(),)
 
     def bare_argument(self) -> Node:

@@ -28,6 +28,7 @@ _CONDITION_WORDS = frozenset(
     {"for", "when", "if", "provided", "on", "since", "as", "because", "assuming", "valid", "while"}
 )
 _ASIDE = frozenset({"where", "with", "here", "let", "so", "using", "given"})
+_CONTINUED_CHAIN = re.compile(r"\\\\\s*(?:\[[^\]]{0,12}\])?\s*&?\s*=")
 _NEXT_LINE = re.compile(r"\n+")
 _MULTIPLICITY = re.compile(
     r"\(?\s*(?:with\s+)?(?:algebraic\s+)?multiplicity\s*\$?\s*(?:=|of)?\s*(\d)\s*\$?\)?|\(\s*(double|twice|triple)\s*(?:root)?\)",
@@ -95,6 +96,7 @@ def _one_line(text: str) -> str:
     text = _MULTIPLICITY.sub(
         lambda m: f" @{m.group(1) or ('3' if m.group(2).lower() == 'triple' else '2')} ", text
     )
+    text = _CONTINUED_CHAIN.sub(" =", text)
     text = _prose_marked(text)
     text = (
         re.sub(r"\$\s*\$", " ; ", text) if re.search(r"[^$\s]\s*\$\s+\$\s*[^$\s]", text) else text
@@ -129,8 +131,10 @@ def _prose_marked(text: str) -> str:
     for k in range(0, len(parts), 2):
         outside = parts[k]
         if re.search(r"[A-Za-z]{2,}", outside) and not re.search(r"[=^\\@]", outside):
-            words = re.findall(r"[A-Za-z]+|[,;]", outside)
-            parts[k] = " ".join(w if w in ",;" else f"\\text{{{w}}}" for w in words)
+            words = re.findall(r"[A-Za-z]+(?:['’][A-Za-z]+)?|[,;]", outside)
+            parts[k] = " ".join(
+                w if w in ",;" else f"\\text{{{re.sub('[^A-Za-z]', '', w)}}}" for w in words
+            )
     return "$".join(parts)
 
 

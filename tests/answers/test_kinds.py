@@ -5,7 +5,7 @@ not, and nothing takes long.
 import pytest
 
 from lbt_core.answers import grade
-from tests.answers.kinds import Group, notation, phrasing, scales, values
+from answer_kinds import Group, notation, phrasing, scales, values
 
 GROUPS = [*phrasing.GROUPS, *values.GROUPS, *notation.GROUPS, *scales.GROUPS]
 

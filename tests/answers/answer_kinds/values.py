@@ -1,6 +1,6 @@
 """Numbers: exact and rounded, tiny and huge, with units, percent, degrees, in words."""
 
-from tests.answers.kinds import Group, asked
+from answer_kinds import Group, asked
 
 GROUPS = [
     Group("tiny numbers", asked("If $y' = -(\\ln 2)\\,y$ and $y(0) = 1$, what is $y(90)$?",
@@ -61,7 +61,7 @@ GROUPS = [
           right=("$28\\%$", "28 percent", "7/25", "28%"), wrong=("$2.8\\%$", "28", "$0.28\\%$")),
     Group("percent changes a value", asked("How many grams are left?", "$28$", "numeric"),
           right=("28", "28 g", "28 grams", "28.0"),
-          wrong=("$28\\%$", "28 percent", "$0.28$", "2800%%", "$\\frac{28}{100}$")),
+          wrong=("$28\\%$", "28 percent", "$0.28$", "2800%", "$\\frac{28}{100}$")),
     Group("asked in percent", asked("What percentage of the mass is left?", "$28$", "numeric"),
           right=("28", "28%", "28 percent", "$28\\%$"), wrong=("$2.8\\%$", "0.28\\%", "29\\%")),
     Group("degrees", asked("At which angle to the $x$-axis do the solutions of $y' = \\sqrt3$ rise?",

@@ -1,6 +1,6 @@
 """Fast and slow, small and large terms; implicit curves with more branches than the right one."""
 
-from tests.answers.kinds import DECAY, Group, asked, general, ivp
+from answer_kinds import DECAY, Group, asked, general, ivp
 
 CIRCUIT = ivp(
     "An RL circuit obeys $i' + 1000i = 100$, $i(0) = 0$. Find $i(t)$.",

@@ -1,6 +1,6 @@
 """What stands around an answer: labels, Markdown, reasoning, polite words."""
 
-from tests.answers.kinds import DECAY, Group, asked
+from answer_kinds import DECAY, Group, asked
 
 NUMBER = asked(
     "Give the product of the roots of the characteristic equation of $y'' - 7y' + 12y = 0$.",

@@ -1,6 +1,6 @@
 """Other ways of writing the same thing: indices, sets, steps, forms, families of curves."""
 
-from tests.answers.kinds import Group, asked, general, ivp
+from answer_kinds import Group, asked, general, ivp
 
 SYSTEM = ivp(
     "Solve the system $x' = 3x$, $y' = -y$ with $x(0) = 2$, $y(0) = 5$.",
