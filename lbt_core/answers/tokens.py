@@ -97,7 +97,7 @@ _SCAN = re.compile(
 )
 _THOUSANDS = re.compile(r"(?<![\d.,}])\d{1,3}(?:(?:\{,\}|,\\!|\\,|\{,\\!\})\d{3})+(?![\d])")
 _DECIMAL_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
-_LONE_BASE = re.compile(r"\{\s*([A-Za-z])\s*\}(?=\s*_)")
+_LONE_BASE = re.compile(r"(?<![A-Za-z])\{\s*([A-Za-z])\s*\}(?=\s*_)")
 _DEGREE = re.compile(r"\^\s*\{?\s*\\circ\b\s*\}?|\\(?:degree|textdegree)\b")
 _PLAIN_NUMBER = re.compile(r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)")
 _CARET_CONTROL = {"^": "^", "**": "^", "==": "=", ":=": "="}
