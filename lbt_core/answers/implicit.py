@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from lbt_core.answers.arithmetic import DOUBLES, Array
+from lbt_core.answers.branches import factors, real_points, vanishes_at_zero
 from lbt_core.answers.equations import Equations, difference, summands
-from lbt_core.answers.expr import Node, ParseError, symbols
+from lbt_core.answers.expr import ZERO, Node, ParseError, symbols
 from lbt_core.answers.sampling import STEP, constant_values, judge, non_analytic, widen
 from lbt_core.answers.series import Evaluator, Series
 from lbt_core.answers.solutions import (
@@ -19,6 +20,7 @@ from lbt_core.answers.solutions import (
     judge_residuals,
     with_differences,
 )
+from lbt_core.answers.visibility import many_valued
 
 _ITERATIONS = 40
 
@@ -29,8 +31,11 @@ def check_implicit(equations: Equations, left: Node, right: Node) -> Check:
     """
     if len(equations.unknowns) != 1:
         raise ParseError("implicit solution of a system")
-    curve = difference(left, right)
     unknown = equations.unknowns[0]
+    parts = factors(left, right, unknown)
+    if parts:
+        return _product(equations, parts)
+    curve = difference(left, right)
     if unknown not in symbols(curve):
         raise ParseError("the unknown does not occur")
     names = free_constants([curve], equations)
@@ -38,6 +43,51 @@ def check_implicit(equations: Equations, left: Node, right: Node) -> Check:
         raise ParseError("too many constants")
     with np.errstate(all="ignore"):
         return _check(equations, curve, unknown, names)
+
+
+def _product(equations: Equations, parts: list[Node]) -> Check:
+    """A product that vanishes: each factor that has real points must be a solution by itself."""
+    checks: list[Check] = []
+    for part in parts:
+        names = free_constants([part], equations)
+        env = _real_columns(equations, names)
+        which, _ = real_points(part, equations.unknowns[0], env)
+        if len(which) or names:
+            checks.append(check_implicit(equations, part, ZERO))
+    if not checks:
+        return Check(False, True, 0, "no point on the curve")
+    for check in checks:
+        if not check.solves or not check.fits:
+            return Check(check.solves, check.fits, check.rank, f"a branch of its own: {check.detail}")
+    return max(checks, key=lambda c: c.rank)
+
+
+def _real_columns(equations: Equations, names: Sequence[str]) -> dict[str, Array]:
+    env = base_columns(equations, names, True)
+    return {n: np.real(series[0][:6]) for n, series in env.items()}
+
+
+def _other_branch(equations: Equations, curve: Node, unknown: str) -> str:
+    """Why a curve without constants holds more than the solution: another real branch of it that
+    solves nothing. Empty where there is none, or where branches of roots may explain it.
+    """
+    env = _real_columns(equations, ())
+    if vanishes_at_zero(curve, unknown, equations, env):
+        zero = [g for g in equations.conditions if g.order == 0 and g.values[0] == ZERO]
+        if not zero:
+            return f"{unknown} = 0 is a branch of its own"
+    if many_valued([curve, *equations.residuals]):
+        return ""
+    which, y = real_points(curve, unknown, env)
+    if not len(which):
+        return ""
+    columns: Columns = {n: [v[which] + 0j] for n, v in env.items()}
+    columns[equations.variable].append(np.ones(len(which), dtype=complex))
+    order = max(max(equations.orders), 1)
+    jets = {unknown: implicit_series(curve, unknown, columns, y + 0j, order)}
+    judged, _ = judge_residuals(equations, columns, jets, len(which), DOUBLES)
+    wrong = any(int(np.sum(j.nonzero)) >= 3 for j in judged)
+    return "another branch solves nothing" if wrong else ""
 
 
 def _check(equations: Equations, curve: Node, unknown: str, names: list[str]) -> Check:
@@ -58,9 +108,12 @@ def _check(equations: Equations, curve: Node, unknown: str, names: list[str]) ->
     jets[unknown] = [np.concatenate([c[:count] * hidden, c[count:]]) for c in jets[unknown]]
     judged, _ = judge_residuals(equations, env, jets, count, DOUBLES)
     rank = jacobian_rank(equations, jets, names, bases, count) if names else 0
-    detail = f"residual {judged[0].worst:.2g}"
-    if not judged[0].passes:
-        return Check(False, True, rank, detail)
+    branching = many_valued([curve, *equations.residuals])
+    if not (judged[0].passes if branching else judged[0].everywhere):
+        return Check(False, True, rank, f"residual {judged[0].worst:.2g}")
+    detail = f"residual {judged[0].agreeing:.2g}"
+    if equations.conditions and not names and (why := _other_branch(equations, curve, unknown)):
+        return Check(True, False, rank, why)
     fits = _fits(equations, curve, unknown, names) if equations.conditions else True
     return Check(True, fits, rank, detail if fits else "conditions fail")
 
