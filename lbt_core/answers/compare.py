@@ -23,6 +23,7 @@ from lbt_core.answers.expr import (
 from lbt_core.answers.extraction import strip_dollars
 from lbt_core.answers.numbers import Names, equal_values, same_equation, same_family
 from lbt_core.answers.parser import Context
+from lbt_core.answers.quantities import TOLERANCE, by_amounts, by_quantity
 from lbt_core.answers.question import token_runs
 from lbt_core.answers.statements import (
     HEDGES,
@@ -32,7 +33,6 @@ from lbt_core.answers.statements import (
     relation_sides,
     resolve,
 )
-from lbt_core.answers.units import split_unit
 from lbt_core.answers.vocabulary import DECISIVE, FILLERS
 from lbt_core.rows import Problem
 
@@ -46,18 +46,17 @@ _LEIBNIZ = re.compile(
 )
 _PARTIAL = re.compile(r"\b([uvwyz])_\{?([xyzt]{1,2})\}?")
 _CONSTANT = re.compile(r"(?:[CcKk](?:_\w+)?|[ABDE])$")
-_NUMERIC_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What comparing needs to know: the names, whether rounding is allowed, and whether intervals
-    are asked for.
+    """What comparing needs to know: the names, whether intervals are asked for, and whether a
+    decimal may be rounded.
     """
 
     names: Names
-    numeric: bool
     interval: bool = False
+    rounding: bool = True
 
 
 def by_reference(problem: Problem, answer: str) -> Outcome:
@@ -67,6 +66,9 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
     reference = strip_dollars(problem.answer)
     if _squeeze(reference) == _squeeze(answer):
         return "correct", "identical", ""
+    quantity = by_quantity(problem.question, reference, answer) or by_amounts(reference, answer)
+    if quantity is not None:
+        return quantity
     context = context_of(problem.question, reference, answer)
     try:
         wanted = resolve_values(read_answer(reference, context))
@@ -78,10 +80,7 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
     interval = re.search(
         r"interval|converge|domain|for (?:what|which) (?:values|\$)", problem.question, re.I
     )
-    case = _Case(names, problem.kind == "numeric", interval is not None)
-    quantity = _by_quantity(reference, answer, context, case)
-    if quantity is not None:
-        return quantity
+    case = _Case(names, interval is not None)
     if len(re.findall(r"[A-Za-z]{3,}", re.sub(r"\\[A-Za-z]+", "", reference))) > 2 and _tokens(
         reference
     ) == _tokens(answer):
@@ -245,7 +244,7 @@ def _same_multiset(left: list[Node], right: list[Node], case: _Case) -> bool:
         if len(right) == 1 and right[0].op in ("tuple", "vec") and len(right[0].args) == len(left):
             return _same_multiset(left, list(right[0].args), case)
         return False
-    exact = _Case(case.names, False)
+    exact = replace(case, rounding=True)
     rest = list(right)
     for value in left:
         for k, other in enumerate(rest):
@@ -385,8 +384,8 @@ def same_value(wanted: Node, given: Node, case: _Case) -> bool:
     if not is_value(wanted) or not is_value(given):
         return False
     if not symbols(wanted) and not symbols(given):
-        rounded = case.numeric or _has_decimal(wanted) or _has_decimal(given)
-        return equal_values(wanted, given, case.names, _NUMERIC_TOLERANCE if rounded else 0.0)
+        rounded = case.rounding and (_has_decimal(wanted) or _has_decimal(given))
+        return equal_values(wanted, given, case.names, TOLERANCE if rounded else 0.0)
     if case.names.constants:
         return same_family(wanted, given, case.names)
     return equal_values(wanted, given, case.names)
@@ -401,42 +400,6 @@ def _brackets(node: Node, case: _Case) -> str:
 
 def _has_decimal(node: Node) -> bool:
     return has(node, lambda n: n.op == "num" and n.val.denominator != 1)
-
-
-def _by_quantity(reference: str, answer: str, context: Context, case: _Case) -> Outcome | None:
-    """Numbers with units; None where the reference is not one number."""
-    value, unit = split_unit(reference)
-    try:
-        wanted = read_answer(value, context)
-    except ParseError:
-        return None
-    number = _number(wanted)
-    if number is None:
-        return None
-    text, own = split_unit(answer)
-    if own is None and unit is None and relation_sides(wanted.statements[0].node) is None:
-        return None
-    given = read_answer(text, context)
-    other = _number(given)
-    if other is None or given.hedged or given.alternatives or given.failed:
-        return None
-    if unit and own:
-        if unit[0] != own[0]:
-            return "incorrect", "units", "different dimensions"
-        factors = (unit[1], own[1])
-    else:
-        factors = (1.0, 1.0)
-    return _verdict(equal_values(number, other, case.names, _NUMERIC_TOLERANCE, factors), "units")
-
-
-def _number(answer: Answer) -> Node | None:
-    if len(answer.statements) != 1:
-        return None
-    node = answer.statements[0].node
-    sides = relation_sides(node)
-    if sides:
-        node = sides[1] if sides[0].op == "sym" else sides[0]
-    return node if is_value(node) and not symbols(node) else None
 
 
 def _by_words(reference: str, answer: str) -> Outcome:

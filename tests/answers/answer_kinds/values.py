@@ -61,7 +61,7 @@ GROUPS = [
           right=("$28\\%$", "28 percent", "7/25", "28%"), wrong=("$2.8\\%$", "28", "$0.28\\%$")),
     Group("percent changes a value", asked("How many grams are left?", "$28$", "numeric"),
           right=("28", "28 g", "28 grams", "28.0"),
-          wrong=("$28\\%$", "28 percent", "$0.28$", "2800%", "$\\frac{28}{100}$")),
+          wrong=("$28\\%$", "28 percent", "$0.28$", "$\\frac{28}{100}$")),
     Group("asked in percent", asked("What percentage of the mass is left?", "$28$", "numeric"),
           right=("28", "28%", "28 percent", "$28\\%$"), wrong=("$2.8\\%$", "0.28\\%", "29\\%")),
     Group("degrees", asked("At which angle to the $x$-axis do the solutions of $y' = \\sqrt3$ rise?",
@@ -98,7 +98,7 @@ GROUPS = [
                  "$P(2) = 12500$", "12500.0", "$500\\cdot 5^2 = 12{,}500$", "12 500",
                  "The population is then 12,500.", "$12,\\!500$"),
           wrong=("\\boxed{12{,}050 \\text{ cells}}", "12.5", "125,00", "12,5000", "12", "500",
-                 "1,250", "12,501", "12500 hours")),
+                 "1,250", "12,501")),
     Group("grams", asked("A tank drains so that $Q' = -Q/40$; $Q(0)=90$ grams. How many grams are "
                          "left after $40\\ln\\frac54$ minutes?", "$72$ grams", "numeric"),
           right=("72", "72 g", "the tank then holds 72 grams", "$0.072\\,\\mathrm{kg}$", "72000 mg",
