@@ -21,10 +21,20 @@ from lbt_core.answers.expr import (
     symbols,
 )
 from lbt_core.answers.extraction import strip_dollars
+from lbt_core.answers.forms import (
+    INDICES,
+    indices_of,
+    plain_residual,
+    same_curves,
+    same_when_solved,
+    unshifted_answer,
+)
 from lbt_core.answers.numbers import Names, equal_values, same_equation, same_family
 from lbt_core.answers.parser import Context
 from lbt_core.answers.quantities import TOLERANCE, by_amounts, by_quantity
 from lbt_core.answers.question import token_runs
+from lbt_core.answers.real_sets import by_set
+from lbt_core.answers.sequences import by_family, without_domain
 from lbt_core.answers.statements import (
     HEDGES,
     Answer,
@@ -41,6 +51,7 @@ Outcome = tuple[str, str, str]
 _PRIMED = re.compile(
     r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w+\}?)?)\s*(?:'+|\^\{?\\prime)|\\d+ot\{\s*([A-Za-z])\s*\}"
 )
+_FACTOR_PRIMED = re.compile(r"(?<![A-Za-z\\])[A-Za-z]([yuvwz])'")
 _LEIBNIZ = re.compile(
     r"(?:d|\\partial)\s*(?:\^\{?\d\}?)?\s*([A-Za-z])\s*(?:\([^)]*\))?\s*\}?\s*(?:/|\{)\s*(?:d|\\partial)\s*([A-Za-z])"
 )
@@ -66,17 +77,21 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
     reference = strip_dollars(problem.answer)
     if _squeeze(reference) == _squeeze(answer):
         return "correct", "identical", ""
-    quantity = by_quantity(problem.question, reference, answer) or by_amounts(reference, answer)
-    if quantity is not None:
-        return quantity
+    for method in (by_quantity, by_amounts, by_set, by_family):
+        outcome = method(problem.question, reference, answer)
+        if outcome is not None:
+            return outcome
     context = context_of(problem.question, reference, answer)
+    reference, answer = without_domain(reference), without_domain(answer)
     try:
-        wanted = resolve_values(read_answer(reference, context))
+        wanted = unshifted_answer(resolve_values(read_answer(reference, context)))
     except ParseError:
         wanted = None
     if wanted is None or not wanted.statements:
         return _by_words(reference, answer)
-    names = names_of(problem.question, [s.node for s in wanted.statements], context)
+    nodes = [s.node for s in wanted.statements]
+    names = names_of(problem.question, nodes, context)
+    names = replace(names, integers=_integers(problem.question, nodes))
     interval = re.search(
         r"interval|converge|domain|for (?:what|which) (?:values|\$)", problem.question, re.I
     )
@@ -85,7 +100,7 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
         reference
     ) == _tokens(answer):
         return "correct", "words", ""
-    given = resolve_values(read_answer(answer, context))
+    given = unshifted_answer(resolve_values(read_answer(answer, context)))
     if given.hedged:
         return "incorrect", "hedge", "a condition or several answers"
     if given.failed:
@@ -99,6 +114,20 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
         euler = euler_for_e(given)
         agrees = euler is not None and same_answer(wanted, euler, case)
     return _verdict(agrees, "reference")
+
+
+def _integers(question: str, nodes: Sequence[Node]) -> frozenset[str]:
+    """Names that count: indices of sequences, and those that the question says to be integers."""
+    found = indices_of(nodes)
+    for name in INDICES:
+        if re.search(
+            rf"(?<![A-Za-z\\])_\{{?{name}(?![A-Za-z])|(?<![A-Za-z\\]){name}\s*=\s*-?\d+\s*,\s*\d|"
+            rf"integers?\s+\$?{name}(?![A-Za-z])|(?<![A-Za-z\\]){name}\$?\s+(?:is\s+)?an?\s+(?:positive\s+)?integer|"
+            rf"\(-1\)\^\{{?{name}(?![A-Za-z])|{name}\s*\\in\s*\\mathbb\{{?\s*[NZ]",
+            question,
+        ):
+            found.add(name)
+    return frozenset(found)
 
 
 def _mentions(answer: Answer, name: str) -> bool:
@@ -134,6 +163,8 @@ def context_of(*texts: str) -> Context:
         text = text[:4000]
         for match in _PRIMED.finditer(text):
             unknowns[re.sub(r"[{}]", "", match.group(1) or match.group(2))] = None
+        for match in _FACTOR_PRIMED.finditer(text):
+            unknowns[match.group(1)] = None
         for match in _LEIBNIZ.finditer(text):
             unknowns[match.group(1)] = None
             variables[match.group(2)] = None
@@ -141,7 +172,19 @@ def context_of(*texts: str) -> Context:
             unknowns[match.group(1)] = None
     for name in ("f", "g", "F", "X", "Y"):
         unknowns.pop(name, None)
+    forms = {v for t in texts[1:] for v in _differentials(t[:4000])}
+    if len(forms) == 2:  # the answer is a differential form
+        return Context(tuple(sorted(forms & set(unknowns) or forms - {"x", "t"})),
+                       tuple(sorted(forms - set(unknowns)) or ("x",)), frozenset())  # fmt: skip
     return Context(tuple(unknowns), (), frozenset())
+
+
+def _differentials(text: str) -> set[str]:
+    """Names of the differentials of an equation between them, ``M dx + N dy = 0``."""
+    if "=" not in text or "\\int" in text:
+        return set()
+    text = _LEIBNIZ.sub(" ", text)
+    return set(re.findall(r"(?<![A-Za-z\\])d([xyzuvt])(?![A-Za-z])", text))
 
 
 def names_of(question: str, nodes: Sequence[Node], context: Context) -> Names:
@@ -150,6 +193,8 @@ def names_of(question: str, nodes: Sequence[Node], context: Context) -> Names:
     """
     every = set().union(*(symbols(n) for n in nodes)) if nodes else set()
     in_question = {t.val for run in token_runs(question) for t in run if t.kind == "s"}
+    if re.search(r"trajector|famil(?:y|ies)\b", question, re.I):
+        in_question -= {n for n in in_question if _CONSTANT.match(n)}
     constants = {n for n in every if _CONSTANT.match(n) and n not in in_question}
     return Names(frozenset(every - constants), frozenset(constants), frozenset(in_question))
 
@@ -275,15 +320,25 @@ def same(wanted: Node, given: Node, case: _Case) -> bool:
             return False
         return _same_relation(left, right, case)
     value = wanted if left is None else left[-1]
+    if left and right and all(len(indices_of([n])) and _counts(n) > 1 for n in (wanted, given)):
+        return _same_relation(left, right, case)
     if right is None:
         return same_value(value, given, case)
     if _solved(right):
-        if left is not None and left[0] != right[0] and _misnamed(left[0], right[0], case):
-            return False
+        if left is not None and left[0] != right[0]:
+            if len(left) == len(right) == 2 and same_curves(left, right, case.names.constants):
+                return True
+            if _misnamed(left[0], right[0], case):
+                return False
         return all(same_value(value, side, case) for side in right[1:])
     if left is not None and not case.names.constants:
         return _same_relation(left, right, case)
-    return False
+    return left is not None and same_curves(left, right, case.names.constants)
+
+
+def _counts(node: Node) -> int:
+    """How many terms of a sequence a statement names."""
+    return sum(1 for name in symbols(node) if indices_of([sym(name)]))
 
 
 def _as_interval(node: Node) -> Node:
@@ -346,8 +401,18 @@ def _solved(sides: Sequence[Node]) -> bool:
 def _same_relation(left: Sequence[Node], right: Sequence[Node], case: _Case) -> bool:
     if len(left) != 2 or len(right) != 2:
         return False
+    special = any(has_op(s, "at") for s in (*left, *right))
     a, b = (rebuild(difference(*sides), _name_derivative) for sides in (left, right))
-    return same_equation(summands(a), summands(b), case.names)
+    if not any(has_op(n, "differential", "pm") for n in (a, b)) and same_equation(
+        summands(a), summands(b), case.names
+    ):
+        return True
+    if special:
+        return False
+    p, q = plain_residual(*left), plain_residual(*right)
+    if same_when_solved(p, q):
+        return True
+    return same_curves(left, right, case.names.constants)
 
 
 def _name_derivative(node: Node) -> Node | None:

@@ -167,13 +167,14 @@ def _is_noun(tail: str) -> bool:
 
 def _without_lead(text: str) -> str:
     """A sentence from its first number or formula on: "the tank then holds 72 grams"."""
-    at = 0
+    at = cut = 0
     for match in re.finditer(r"\s*([A-Za-z][A-Za-z'’-]*)([,:]?)(?=\s|$)", text):
         word = match.group(1)
         if match.start() != at or word in FUNCTIONS or word in ("pi", "e", "i"):
             break
         at = match.end()
-    return text[at:].strip()
+        cut = at if len(word) > 1 or match.group(2) else cut
+    return text[cut:].strip()
 
 
 def _value(text: str) -> Node | None:
@@ -342,7 +343,7 @@ def _label_fits(label: str, question: str) -> bool:
 # amounts in words
 
 
-def by_amounts(reference: str, answer: str) -> tuple[str, str, str] | None:
+def by_amounts(_question: str, reference: str, answer: str) -> tuple[str, str, str] | None:
     """The verdict where the reference names several amounts in words ("9 kg in A, 18 kg in B"):
     each amount must stand with its own name. None where the reference is nothing of the kind.
     """

@@ -6,7 +6,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from lbt_core.answers.expr import Node, ParseError, components, has_op, substitute, symbols, walk
+from lbt_core.answers.expr import (
+    Node,
+    ParseError,
+    components,
+    has_op,
+    rebuild,
+    substitute,
+    symbols,
+    walk,
+)
 from lbt_core.answers.parser import RELATIONS, Context, parse_tokens
 from lbt_core.answers.tokens import Token, tokenize
 
@@ -28,6 +37,11 @@ _CONDITION_WORDS = frozenset(
     {"for", "when", "if", "provided", "on", "since", "as", "because", "assuming", "valid", "while"}
 )
 _ASIDE = frozenset({"where", "with", "here", "let", "so", "using", "given"})
+_BRACED_LIST = re.compile(
+    r"(?:\\left\s*)?\\(?:\{|lbrace)\s*\\begin\{(array|aligned|align|matrix|gathered|split)\*?\}"
+    r"(?:\s*\{[lcr |]*\})?(.*?)\\end\{\1\*?\}\s*(?:\\right\s*\.)?", re.S
+)
+_PARTS = re.compile(r"_(?:h|p|c|H|P|hom|part|homogeneous|particular)$")
 _CONTINUED_CHAIN = re.compile(r"\\\\\s*(?:\[[^\]]{0,12}\])?\s*&?\s*=")
 _NEXT_LINE = re.compile(r"\n+")
 _MULTIPLICITY = re.compile(
@@ -88,6 +102,7 @@ def _one_line(text: str) -> str:
     """Dollars and environments that only arrange lines taken away; lines that are equations of
     their own separated.
     """
+    text = _BRACED_LIST.sub(lambda m: f"\\begin{{cases}}{m.group(2)}\\end{{cases}}", text)
     text = re.sub(
         r"\\(begin|end)\{(equation|align|aligned|gather|gathered|split|eqnarray|displaymath)\*?\}",
         " ; ",
@@ -245,13 +260,20 @@ def _classify(pieces: list[_Piece], words: list[str], context: Context) -> Answe
     statements: list[Statement] = []
     definitions: dict[str, Node] = {}
     failed: list[str] = []
+    unfinished = ""
     hedged = bool(HEDGES & set(words))
     for piece in pieces:
         try:
-            node = parse_tokens(piece.tokens, context)
+            node = _settled(parse_tokens(piece.tokens, context), context)
         except ParseError as error:
             if piece.joined not in _CONDITION_WORDS:
                 failed.append(str(error))
+            continue
+        if node.op == "list":
+            statements += [Statement(row) for row in node.args]
+            continue
+        if has_op(node, "antiderivative"):
+            unfinished = "indefinite integral"
             continue
         if (_is_condition(node) and len(pieces) > 1) or (
             piece.joined in _CONDITION_WORDS and statements
@@ -264,10 +286,49 @@ def _classify(pieces: list[_Piece], words: list[str], context: Context) -> Answe
         if defined and aside and defined[0] not in definitions:
             definitions[defined[0]] = defined[1]
         statements.append(Statement(node, tuple(piece.words), piece.times))
+    if unfinished and not statements:
+        failed.append(unfinished)
     answer = Answer(
         tuple(statements), "or" in words, hedged, tuple(words), tuple(failed), definitions
     )
     return answer
+
+
+def _settled(node: Node, context: Context) -> Node:
+    """A statement without the links of its chain that only lead to the later ones (an indefinite
+    integral, ``y_h + y_p``), and with ``dx`` as d times x where nothing is integrated.
+    """
+    if node.op == "rel" and set(node.val) == {"="}:
+        sides = [
+            s
+            for k, s in enumerate(node.args)
+            if not has_op(s, "antiderivative")
+            and not (0 < k < len(node.args) - 1 and _is_sum_of_parts(s))
+        ]
+        if has_op(node.args[-1], "antiderivative"):
+            return Node("antiderivative", (node,))
+        if len(sides) < len(node.args):
+            node = Node("rel", tuple(sides), ("=",) * (len(sides) - 1)) if sides[1:] else sides[0]
+    differentials = {n.val for n in walk(node) if n.op == "differential"}
+    if differentials and not differentials & set(context.unknowns) and not has_op(node, "deriv"):
+        node = rebuild(node, _constant_d)
+    return node
+
+
+def _is_sum_of_parts(node: Node) -> bool:
+    if node.op == "add":
+        return all(_is_sum_of_parts(a) for a in node.args)
+    return node.op == "sym" and bool(_PARTS.search(node.val))
+
+
+def _constant_d(node: Node) -> Node | None:
+    """``dx`` and ``dx^2`` as a constant d times a power of x."""
+    if node.op == "differential":
+        return Node("mul", (Node("sym", (), "d"), Node("sym", (), node.val)))
+    if node.op == "pow" and node.args[0].op == "differential":
+        power = Node("pow", (Node("sym", (), node.args[0].val), node.args[1]))
+        return Node("mul", (Node("sym", (), "d"), power))
+    return None
 
 
 def _is_condition(node: Node) -> bool:
