@@ -222,17 +222,20 @@ def _slopes(residual: Node, constant: str, names: list[str]) -> list[Array] | No
 
 
 def _solve_constant(residual: Node, constant: str, env: dict[str, Series]) -> Array | None:
-    values = constant_values(31, _COUNT) + 0.1j
+    """The constant of the curve through each point, by Newton's method from several starts."""
+    found = np.full(_COUNT, np.nan + 0j)
     with np.errstate(all="ignore"):
-        for _ in range(60):
-            series = Evaluator(
-                DOUBLES, 1, {**env, constant: [values, np.ones_like(values)]}
-            ).series(residual)
-            if len(series) < 2:
-                return None
-            step = series[0] / series[1]
-            values = values - np.where(np.isfinite(step), step, 0.37)
-        good = np.abs(step) <= 1e-9 * (1 + np.abs(values))
-    if int(np.sum(good)) < _COUNT // 2:
-        return None
-    return np.where(good, values, np.nan)
+        for start in (0.9, 3.0, 9.0, 0.2 + 0.4j, -1.5):
+            values = np.full(_COUNT, start + 0.03j)
+            for _ in range(50):
+                at = {**env, constant: [values, np.ones_like(values)]}
+                series = Evaluator(DOUBLES, 1, at).series(residual)
+                if len(series) < 2:
+                    return None
+                step = series[0] / series[1]
+                values = values - np.where(np.isfinite(step), step, 0.37)
+            good = np.abs(step) <= 1e-9 * (1 + np.abs(values))
+            found = np.where(good & np.isnan(found), values, found)
+            if not np.any(np.isnan(found)):
+                break
+    return found if int(np.sum(~np.isnan(found))) >= _COUNT // 2 else None
