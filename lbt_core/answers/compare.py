@@ -470,13 +470,27 @@ def _has_decimal(node: Node) -> bool:
 
 def _by_words(reference: str, answer: str) -> Outcome:
     wanted, given = _content(reference), _content(answer)
+    if len(wanted) == 1 and set(wanted) <= _YES_OR_NO:
+        said = [w for w in re.findall(r"[a-z]+", answer.lower()) if w in _YES_OR_NO]
+        return _verdict(
+            said == list(wanted) and _first_word(answer) in wanted and not HEDGES & set(given),
+            "words",
+        )
     if wanted and all(w.isalpha() for w in wanted):
         extra = set(given) - set(wanted)
         same_words = (
-            set(wanted) <= set(given) and not extra & DECISIVE and not HEDGES & set(_tokens(answer))
+            set(wanted) <= set(given) and not extra & DECISIVE and not (HEDGES - set(wanted)) & set(_tokens(answer))
         )
         return _verdict(same_words, "words")
     return _verdict(bool(wanted) and wanted == given, "words")
+
+
+_YES_OR_NO = frozenset({"yes", "no", "true", "false"})
+
+
+def _first_word(text: str) -> str:
+    found = re.search(r"[a-z]+", re.sub(r"\\[a-z]+", " ", text.lower()))
+    return found.group() if found else ""
 
 
 def _content(text: str) -> Counter[str]:

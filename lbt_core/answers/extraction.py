@@ -32,6 +32,9 @@ _LABEL = re.compile(
 _CLAIM = re.compile(r"(?<![A-Za-z])the\s+(?:final\s+|correct\s+)?answer\s+is\b[ \t]*:?", re.I)
 _HASHES = re.compile(r"^[ \t]*####[ \t]+(?![A-Za-z]{3,})", re.M)
 _MATHEMATICS = re.compile(r"[$=\d\\^]")
+_NAMED = re.compile(
+    r"\s*(?:\$\$?|\\\[|\\\()?\s*([A-Za-z]\w*)(?:\([a-z]\))?\s*=[^$]*(?:\$\$?|\\\]|\\\))?[\s.,]*$"
+)
 _CONTINUED = re.compile(r"\s*(?:where|with|here|for\s+(?:some|any|all))\b", re.I)
 _ANNOUNCED = re.compile(r"[A-Za-z][A-Za-z ,'\-]{7,80}:\s+([^$:]*=[^$:]*)")
 _DISPLAY = re.compile(
@@ -151,6 +154,10 @@ def _without_remarks(text: str) -> str:
     paragraphs[-1] = _sentences_of_answer(paragraphs[-1])
     if len(paragraphs) > 1 and _CONTINUED.match(paragraphs[-1]):
         paragraphs[-2:] = [paragraphs[-2] + "\n" + paragraphs[-1]]
+    names = _NAMED.match(paragraphs[-1])
+    if len(paragraphs) > 1 and names and (before := _NAMED.match(paragraphs[-2])):
+        if names.group(1) != before.group(1):  # the components of one answer
+            paragraphs[-2:] = [paragraphs[-2] + "\n" + paragraphs[-1]]
     return "\n\n".join(paragraphs)
 
 

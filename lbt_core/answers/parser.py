@@ -155,6 +155,8 @@ class Parser(NameGrammar):
 
     def binomial(self, _name: str) -> Node:
         n, k = self.piece(), self.piece()
+        if len(self.context.unknowns) > 1:  # two functions over each other: a vector
+            return Node("vec", (n, k))
         below = Node(
             "mul", (fn("factorial", k), fn("factorial", Node("add", (n, Node("neg", (k,))))))
         )

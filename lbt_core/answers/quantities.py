@@ -117,7 +117,10 @@ def _rounded(quantity: Quantity, rounded: bool) -> Quantity:
 
 
 def _spelled(answer: str) -> str | None:
-    words = [w for w in re.findall(r"[a-z]+", plain_phrase(answer).lower()) if w in _WORD_NUMBERS]
+    every = re.findall(r"[a-z]+", plain_phrase(answer).lower())
+    if {"infinite", "infinity"} & set(every):
+        return "\\infty"
+    words = [w for w in every if w in _WORD_NUMBERS]
     return str(_WORD_NUMBERS[words[0]]) if len(words) == 1 else None
 
 
@@ -154,14 +157,18 @@ def read_quantity(text: str) -> Quantity | None:
 
 def _without_dollars(text: str) -> str:
     text = text.replace("$", " ").replace("\\(", " ").replace("\\)", " ").replace("\\ ", " ")
+    text = re.sub(r"\\,(?!\d{3}(?!\d))", " ", text)
     return re.sub(r"\\displaystyle|\\[;:!]|\\left(?![a-z])|\\right(?![a-z])|~", " ", text)
 
 
 def _is_noun(tail: str) -> bool:
     """Whether what follows a number are only words: "cells", "fish are left"."""
     words = plain_phrase(tail)
-    return bool(re.fullmatch(r"[A-Za-z][A-Za-z' ,.-]+", words)) and all(
-        len(w) > 1 or w in "aI" for w in re.findall(r"[A-Za-z]+", words)
+    found = re.findall(r"[A-Za-z]+", words)
+    return bool(re.fullmatch(r"[A-Za-z][A-Za-z' ,.-]+", words)) and (
+        len(found[0]) > 2
+        and found[0] not in FUNCTIONS
+        and all(len(w) > 1 or w in "aI" for w in found)
     )
 
 
@@ -335,8 +342,8 @@ def _label_fits(label: str, question: str) -> bool:
     words = re.findall(r"[A-Za-z]{2,}", re.sub(r"\\[A-Za-z]+", "", text))
     if words and not re.search(r"[-+*/^]", text):
         return True
-    return bool(re.fullmatch(r".*?\\?[A-Za-z]+'*(?:_\{?[\w\\,]+\}?)?(?:\^\*)?", text)) and not re.search(
-        r"[-+*/^]|\d[A-Za-z]", re.sub(r"_\{[^{}]*\}", "", text)
+    return bool(re.fullmatch(r".*?\\?[A-Za-z]+'*(?:_(?:\{[^{}]*\}|\\?\w+))?(?:\^\*)?", text)) and not re.search(
+        r"[-+*/^]|\d[A-Za-z]", re.sub(r"_\{[^{}]*\}", "", text).removesuffix("^*")
     )
 
 

@@ -98,7 +98,7 @@ def read_family(text: str) -> Family | None:
         if domain is None:
             return _listed(plain) or _indexed(plain)
         rest = re.sub(r"\b(?:for|where|with|and|all|when|each|every|any|integer)\b", " ", rest)
-        rest = rest.strip().strip(",;:.(){}").strip()
+        rest = re.sub(r"\(\s*\)", " ", rest).strip().strip(",;:.").strip()
         if not rest or rest == domain.index:
             return Family(Node("sym", (), domain.index), domain.index, domain.first, domain.step,
                           domain.both, domain.ambiguous)  # fmt: skip
@@ -171,9 +171,9 @@ def _listed(text: str) -> Family | None:
         return None
     items = re.sub(r"^\s*\\?[A-Za-z]+(?:_\{?\w\}?)?\s*(?:=|\\in)\s*", "", match.group("items")).replace("\\{", " ")
     nodes = tuple(parse(part, EMPTY) for part in items.split(","))
-    if len(nodes) < 2 or not all(is_value(n) for n in nodes):
+    if len(nodes) < 2 or not all(is_value(v) for n in nodes for v in signs(n)):
         return None
-    return Family(None, "", listed=nodes)
+    return Family(None, "", both="\\pm" in items, listed=nodes)
 
 
 def _indexed(text: str) -> Family | None:
@@ -193,7 +193,7 @@ def _indexed(text: str) -> Family | None:
 def _values(family: Family, first: int, count: int) -> list[complex]:
     """The first ``count`` values (around 0 where the index runs both ways)."""
     if family.listed:
-        return [_number(n) for n in family.listed]
+        return [_number(v) for n in family.listed for v in signs(n)]
     assert family.term is not None
     reach = range(-count // 2 + 1, count // 2) if family.both else range(count)
     out = []
@@ -222,7 +222,10 @@ def _same(wanted: Family, start: int, given: Family, own: int) -> bool:
             return len(given.listed) >= 2 and all(_close(a, b) for a, b in pairs)
         if given.listed or wanted.listed:
             listed, other, at = (given, wanted, start) if given.listed else (wanted, given, own)
-            if other.both or (given.listed and len(given.listed) < 3):
+            if listed.both and other.both:
+                known = _values(listed, 0, 0)
+                return _within(known, _values(other, 0, 2 * _MORE)) and _within(_values(other, 0, 4), known)
+            if other.both or listed.both or (given.listed and len(given.listed) < 3):
                 return False
             first = _values(other, at, _MORE)
             return all(_close(a, b) for a, b in zip(_values(listed, 0, 0), first, strict=False))

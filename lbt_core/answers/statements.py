@@ -303,7 +303,7 @@ def _settled(node: Node, context: Context) -> Node:
             s
             for k, s in enumerate(node.args)
             if not has_op(s, "antiderivative")
-            and not (0 < k < len(node.args) - 1 and _is_sum_of_parts(s))
+            and not (k < len(node.args) - 1 and _is_sum_of_parts(s) and (k or s.op == "add"))
         ]
         if has_op(node.args[-1], "antiderivative"):
             return Node("antiderivative", (node,))

@@ -261,7 +261,7 @@ class _Scanner:
             self.out += tokenize(content)
         elif content in FUNCTIONS:
             self.function(FUNCTIONS[content], glued)
-        elif content == "const":
+        elif content == "const" or (content == "constant" and self.follows("=")):
             self.emit("s", "C_const", glued)
         else:
             for word in content.replace("$", " ").split():
@@ -385,6 +385,10 @@ class _Scanner:
             name = f"{name}_{m.group()[:4]}"
         self.emit("s", name, glued)
 
+
+    def follows(self, operator: str) -> bool:
+        """Whether the last token is this operator."""
+        return bool(self.out) and self.out[-1].val == operator
 
     def in_exponent(self, name: str) -> bool:
         """Whether a letter is the whole of an unbraced exponent: ``2^n3`` is 2^n times 3."""

@@ -36,6 +36,7 @@ SYMPY_ONLY = frozenset(
 DROP = set(
     "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr middle displaystyle textstyle scriptstyle limits "
     "nolimits , : ; ! > thinspace medspace thickspace negthinspace space hfill hfil noindent phantom null mathstrut strut "
+    "blacksquare square Box qed qedhere checkmark "
     "pagebreak leavevmode centering @ / nonumber boldmath bf rm it".split()
 )
 SEPARATORS = {"quad", "qquad", "enspace", "hspace", "\\", "newline", "cr", "par", "item", "hline"}
