@@ -202,7 +202,10 @@ def evaluator(backend: Backend, order: int, env: dict[str, Series]) -> Evaluator
 
 
 def long_decimals(node: Node) -> bool:
-    """Whether a decimal with many digits occurs, which doubles could not tell from the number that
+    """Whether a number with many digits occurs, which doubles could not tell from the number that
     it rounds.
     """
-    return any(n.op == "num" and n.val.denominator > 10**6 for n in walk(node))
+    return any(
+        n.op == "num" and (n.val.denominator > 10**6 or abs(n.val.numerator) > 10**8)
+        for n in walk(node)
+    )
