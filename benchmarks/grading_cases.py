@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
+from sympy.polys.polyerrors import BasePolynomialError
 
 from lbt_core.answers.labelled import Pair
 from lbt_core.problems.proof import OdeClaim, vanishes, with_answer
@@ -24,6 +25,11 @@ from lbt_core.problems.university.corpus import exercises
 from lbt_core.rows import Condition, Problem
 
 Answer = tuple[sp.Expr, ...]
+# what sympy raises on expressions that a claim's proof does not reach: nothing is made of them
+_UNPROVEN = (
+    ArithmeticError, ValueError, TypeError, AttributeError, NotImplementedError,
+    BasePolynomialError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ def _refuted(source: Source, answer: Answer) -> bool:
             if source.decimals and not any(d > 0.03 * a for d, a in sizes):
                 return False
         return not with_answer(source.claim, answer).holds()
-    except (ArithmeticError, ValueError, TypeError, AttributeError, NotImplementedError):
+    except _UNPROVEN:
         return False
 
 
@@ -270,7 +276,7 @@ def _rewritten(source: Source, rng: random.Random) -> tuple[str, str]:
             changed = _renamed(answer, claim, rng) if step is None else tuple(map(step, answer))
             if _confirmed(source, answer, changed, step is None):
                 answer, name = changed, "constants" if step is None else step.__name__.strip("_")
-        except (ArithmeticError, ValueError, TypeError, AttributeError, NotImplementedError):
+        except _UNPROVEN:
             pass
     printers = (tex.tex, tex.tex, _sympy_latex, _plain)
     return name, source.written(answer, rng.choice(printers))

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lbt_core.answers.equations import compile_equations, functions_of, is_impulse
+from lbt_core.answers.expr import ParseError
 from lbt_core.answers.grading import Grade
 from lbt_core.errors import UserError
-from lbt_core.rows import Condition, Problem
+from lbt_core.rows import KINDS, Condition, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ def _pair(record: Mapping[str, Any], number: int) -> Pair:
     conditions = tuple(
         Condition(int(order), str(at), str(value)) for order, at, value in record.get("ics") or []
     )
+    _check_fields(record, conditions)
     problem = Problem(
         id=str(record.get("base") or record.get("id") or number),
         question=_text(record, "question"),
@@ -71,6 +74,42 @@ def _pair(record: Mapping[str, Any], number: int) -> Pair:
     return Pair(
         str(record.get("id") or number), problem, _text(record, "candidate"), label, category
     )
+
+
+def _check_fields(record: Mapping[str, Any], conditions: tuple[Condition, ...]) -> None:
+    """Raises ValueError for what would be passed over in silence: an unknown kind, an equation or
+    conditions that cannot be read or lack what they need.
+    """
+    kind, ode, func = (record.get(name) for name in ("kind", "ode", "func"))
+    if kind is not None and kind not in KINDS:
+        raise ValueError(f"kind {kind!r} is none of {', '.join(KINDS)}")
+    for name, value in (("ode", ode), ("func", func)):
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"{name} must be a text in sympy syntax or null")
+    if ode and not func:
+        raise ValueError("ode needs func, the unknown with its variable, such as y(x)")
+    if func and not ode:
+        raise ValueError("func needs ode, the equation, such as Eq(Derivative(y(x), x), y(x))")
+    if conditions and not ode:
+        raise ValueError("ics need ode and func, the equation that they belong to")
+    if not ode or not func:
+        return
+    try:
+        functions_of(func)
+    except ParseError as error:
+        raise ValueError(f"func cannot be read: {error}") from None
+    try:
+        compile_equations(ode, (), func)
+    except ParseError as error:
+        if not is_impulse(error):
+            raise ValueError(f"ode cannot be read: {error}") from None
+        return
+    except RecursionError:
+        raise ValueError("ode cannot be read: nested too deep") from None
+    try:
+        compile_equations(ode, tuple((c.order, c.at, c.value) for c in conditions), func)
+    except ParseError as error:
+        raise ValueError(f"ics cannot be read: {error}") from None
 
 
 def _text(record: Mapping[str, Any], name: str) -> str:
