@@ -43,7 +43,7 @@ from lbt_core.answers.statements import (
     relation_sides,
     resolve,
 )
-from lbt_core.answers.vocabulary import DECISIVE, FILLERS
+from lbt_core.answers.vocabulary import DECISIVE, FILLERS, FUNCTIONS, GREEK
 from lbt_core.rows import Problem
 
 Outcome = tuple[str, str, str]
@@ -81,6 +81,8 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
         outcome = method(problem.question, reference, answer)
         if outcome is not None:
             return outcome
+    if _is_prose(reference):
+        return _by_words(reference, answer)
     context = context_of(problem.question, reference, answer)
     reference, answer = without_domain(reference), without_domain(answer)
     try:
@@ -114,6 +116,14 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
         euler = euler_for_e(given)
         agrees = euler is not None and same_answer(wanted, euler, case)
     return _verdict(agrees, "reference")
+
+
+def _is_prose(text: str) -> bool:
+    """Whether a text is words and nothing that could be mathematics."""
+    if not re.fullmatch(r"[A-Za-z ,;.'()-]+", text):
+        return False
+    words = re.findall(r"[A-Za-z]+", text)
+    return any(len(w) > 3 and w not in FUNCTIONS and w not in GREEK for w in words)
 
 
 def _integers(question: str, nodes: Sequence[Node]) -> frozenset[str]:
@@ -220,6 +230,9 @@ def same_answer(wanted: Answer, given: Answer, case: _Case) -> bool:
     named = _assignments(wanted.statements)
     if named is not None and len(named) > 1:
         return _same_assignments(named, given, case)
+    point = _point_of(wanted, given)
+    if point is not None:
+        return same_value(wanted.statements[0].node, point, case)
     left, right = _values(wanted.statements), _values(given.statements)
     if len(left) > 1 or _many(wanted.statements[0].node):
         return _same_multiset(left, right, case)
@@ -227,6 +240,19 @@ def same_answer(wanted: Answer, given: Answer, case: _Case) -> bool:
     if len(right) != 1 and not (one_curve and has_op(given.statements[0].node, "pm")):
         return False
     return same(wanted.statements[0].node, given.statements[0].node, case)
+
+
+def _point_of(wanted: Answer, given: Answer) -> Node | None:
+    """``x = 2, y = -3`` as the point (2, -3), where a point is wanted; None where it is not."""
+    if len(wanted.statements) != 1 or len(given.statements) < 2:
+        return None
+    goal, named = wanted.statements[0].node, _assignments(given.statements)
+    if goal.op != "tuple" or named is None or len(named) != len(goal.args):
+        return None
+    order = sorted(named)
+    if order not in (["x", "y"], ["x", "y", "z"], ["u", "v"], ["a", "b"]):
+        return None
+    return Node("tuple", tuple(named[n] for n in order), goal.val)
 
 
 def _many(node: Node) -> bool:
@@ -388,7 +414,7 @@ def _misnamed(wanted: Node, given: Node, case: _Case) -> bool:
 def _solved(sides: Sequence[Node]) -> bool:
     """``name = …`` with the name on the left only (also a vector of names)."""
     first = sides[0]
-    if first.op == "vec":
+    if first.op in ("vec", "tuple"):
         return all(a.op == "sym" for a in first.args)
     if first.op == "fn" and len(first.args) == 1 and first.args[0].op == "sym":
         return True
@@ -502,5 +528,7 @@ def _content(text: str) -> Counter[str]:
 
 def _tokens(text: str) -> list[str]:
     text = re.sub(r"\\(?:text|mathrm|emph|textbf|mbox)\s*\{([^{}]*)\}", r" \1 ", text[:4000])
-    words = re.findall(r"[a-z]+|\d+|[-+=^*/<>]", text.lower())
+    text = re.sub(r"\b(non|under|over|semi|un)-(?=[a-z])", r"\1", text.lower())
+    text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
+    words = re.findall(r"[a-z]+|\d+|[-+=^*/<>]", text)
     return [w for w in words if w not in FILLERS]

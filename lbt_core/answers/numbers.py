@@ -140,6 +140,10 @@ def _same_function(
         env = {n: [series[0][_SETTLED]] for n, series in env.items()}
     p, q = _evaluate(a, env, many), _evaluate(b, env, many)
     exact = judge([p, -q], 0.0, many)
+    if np.any(exact.zero) and np.any(exact.nonzero):  # or digits were lost to cancellation
+        many = digits(640)
+        p, q = _evaluate(a, env, many), _evaluate(b, env, many)
+        exact = judge([p, -q], 0.0, many)
     if int(np.sum(exact.zero)) < 3:
         return False
     if not branching:

@@ -195,12 +195,28 @@ def _value(text: str) -> Node | None:
 
 def _only_one(text: str, wanted: Quantity) -> Quantity | None:
     """The one quantity of a sentence that has the dimension asked for, where there is just one."""
-    found = [q for q in quantities(text) if q is not None]
+    found = quantities(text)
     if wanted.units:
+        if (total := _compound(text, found)) is not None:
+            return total
         fitting = [q for q in found if q.units and _matching(wanted, q)]
     else:
         fitting = found if len(found) == 1 else [q for q in found if not q.units]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def _compound(text: str, found: list[Quantity]) -> Quantity | None:
+    """"2 hours 30 minutes" as one quantity; None where the text is nothing of the kind."""
+    if len(found) != 2 or not _matching(*found):
+        return None
+    if not re.fullmatch(r"\s*[\d.]+\s*[A-Za-z]+\s*(?:and|,)?\s*[\d.]+\s*[A-Za-z]+\s*", _without_dollars(text)):
+        return None
+    large, small = _matching(*found) or (found[0].units[0], found[1].units[0])
+    if large.factor <= small.factor or large.offset or small.offset:
+        return None
+    share = Node("mul", (found[1].value, num(small.factor / large.factor)))
+    rounded = any(q.rounded for q in found)
+    return Quantity(Node("add", (found[0].value, share)), (large,), False, rounded)
 
 
 def quantities(text: str) -> list[Quantity]:
@@ -323,6 +339,8 @@ def _label_fits(label: str, question: str) -> bool:
     not a value at another point than the one asked for.
     """
     text = re.sub(r"\s|\\[,;:! ]|\$|\\left|\\right|\\displaystyle|\\d?t?frac", "", label)
+    if len(text) > 1 and text in re.sub(r"\s|\\[,;:! ]|\$|\\left|\\right", "", question):
+        return True
     if re.match(r"\\(?:lim|int|sum)|.*\\(?:lim|int)_", text):
         return True
     if read_quantity(label) is not None:

@@ -235,10 +235,12 @@ def _residuals(
     )
     settles = settled_by_digits((*nodes, *equations.residuals))
     if (doubtful or backend.exact) and settles:
-        better = backend if backend.exact else digits(80)
         short = {k: [c[:count] for c in v] for k, v in env.items()}
-        exact_jets = series_of(equations, candidate, short, order, better)
-        judged, terms = judge_residuals(equations, short, exact_jets, count, better)
+        for better in (backend if backend.exact else digits(80), digits(640)):
+            exact_jets = series_of(equations, candidate, short, order, better)
+            judged, _ = judge_residuals(equations, short, exact_jets, count, better)
+            if not any(np.any(j.zero) and np.any(j.nonzero) for j in judged):
+                break  # else digits may have been lost to cancellation
     if any(j.empty for j in judged):
         return False, "no value at any sample point"
     if all(j.everywhere for j in judged):

@@ -108,8 +108,8 @@ INVISIBLE = dict.fromkeys(
 DECISIVE = frozenset(
     "not no yes none never stable unstable asymptotically semistable saddle node center centre spiral source sink focus degenerate "
     "linear nonlinear homogeneous nonhomogeneous autonomous ordinary regular singular exact separable periodic bounded unbounded "
-    "converges diverges convergent divergent true false overdamped underdamped critically undamped even odd neither both".split()
+    "converges diverges convergent divergent true false first second third fourth overdamped underdamped critically undamped even odd neither both".split()
 )
 FILLERS = frozenset(
-    "the a an is are it this that of to and so therefore thus we have get answer equation solution".split()
+    "the a an is are it this that of to and so therefore thus we have get answer equation solution point system critical".split()
 )
