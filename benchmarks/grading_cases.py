@@ -225,9 +225,7 @@ def _further_term(expression: sp.Expr, rng: random.Random) -> sp.Expr | None:
 def _function(expression: sp.Expr, rng: random.Random) -> sp.Expr | None:
     """Sine for cosine, sinh for cosh, and the other way round."""
     swaps = {sp.sin: sp.cos, sp.cos: sp.sin, sp.sinh: sp.cosh, sp.cosh: sp.sinh}
-    return _somewhere(
-        expression, rng, lambda n: n.func in swaps, lambda n: swaps[n.func](*n.args)
-    )
+    return _somewhere(expression, rng, lambda n: n.func in swaps, lambda n: swaps[n.func](*n.args))
 
 
 def _rate(expression: sp.Expr, rng: random.Random) -> sp.Expr | None:

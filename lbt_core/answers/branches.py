@@ -30,14 +30,15 @@ def _collect(node: Node, found: list[Node]) -> None:
     if node.op == "mul":
         for arg in node.args:
             _collect(arg, found)
-    elif node.op == "neg":
-        _collect(node.args[0], found)
-    elif node.op == "div":
-        _collect(node.args[0], found)
-    elif node.op == "pow" and (power := as_rational(node.args[1])) is not None and power > 0:
+    elif node.op in ("neg", "div") or (node.op == "pow" and _is_positive(node.args[1])):
         _collect(node.args[0], found)
     else:
         found.append(node)
+
+
+def _is_positive(node: Node) -> bool:
+    value = as_rational(node)
+    return value is not None and value > 0
 
 
 def real_points(curve: Node, unknown: str, env: dict[str, Array]) -> tuple[Array, Array]:
@@ -63,7 +64,9 @@ def real_points(curve: Node, unknown: str, env: dict[str, Array]) -> tuple[Array
     return which[good], y[good].real
 
 
-def vanishes_at_zero(curve: Node, unknown: str, equations: Equations, env: dict[str, Array]) -> bool:
+def vanishes_at_zero(
+    curve: Node, unknown: str, equations: Equations, env: dict[str, Array]
+) -> bool:
     """Whether ``unknown = 0`` lies on the curve everywhere, which makes it a branch of its own."""
     at = {n: [np.asarray(v) + 0j] for n, v in env.items()}
     columns = len(next(iter(env.values())))

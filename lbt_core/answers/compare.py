@@ -505,7 +505,9 @@ def _by_words(reference: str, answer: str) -> Outcome:
     if wanted and all(w.isalpha() for w in wanted):
         extra = set(given) - set(wanted)
         same_words = (
-            set(wanted) <= set(given) and not extra & DECISIVE and not (HEDGES - set(wanted)) & set(_tokens(answer))
+            set(wanted) <= set(given)
+            and not extra & DECISIVE
+            and not (HEDGES - set(wanted)) & set(_tokens(answer))
         )
         return _verdict(same_words, "words")
     return _verdict(bool(wanted) and wanted == given, "words")

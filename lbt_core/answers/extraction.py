@@ -24,7 +24,8 @@ _TEMPLATE = re.compile(
 )
 _LEAD_IN = re.compile(r"(?:final\s+)?answer\s*(?:is)?\s*[:=]", re.I)
 _LABEL = re.compile(
-    r"^[ \t]*(?:\\(?:text|textbf|mathbf)\s*\{\s*)?(?:(?:so|thus|therefore|hence),?\s+)?(?:the\s+|my\s+)?"
+    r"^[ \t]*(?:\\(?:text|textbf|mathbf)\s*\{\s*)?"
+    r"(?:(?:so|thus|therefore|hence),?\s+)?(?:the\s+|my\s+)?"
     r"(?:final\s+|correct\s+)?(?:answers?|solution|result)[ \t]*(?:\}[ \t]*)?"
     r"(?:[:=][ \t]*\}?|(?:is|are)\b[ \t]*:?|$)(?!=)",
     re.I | re.M,
@@ -155,9 +156,9 @@ def _without_remarks(text: str) -> str:
     if len(paragraphs) > 1 and _CONTINUED.match(paragraphs[-1]):
         paragraphs[-2:] = [paragraphs[-2] + "\n" + paragraphs[-1]]
     names = _NAMED.match(paragraphs[-1])
-    if len(paragraphs) > 1 and names and (before := _NAMED.match(paragraphs[-2])):
-        if names.group(1) != before.group(1):  # the components of one answer
-            paragraphs[-2:] = [paragraphs[-2] + "\n" + paragraphs[-1]]
+    before = _NAMED.match(paragraphs[-2]) if len(paragraphs) > 1 else None
+    if names and before and names.group(1) != before.group(1):  # components of one answer
+        paragraphs[-2:] = [paragraphs[-2] + "\n" + paragraphs[-1]]
     return "\n\n".join(paragraphs)
 
 

@@ -124,7 +124,11 @@ def _with_differentials(node: Node, other: Node) -> Node:
         return node
 
     def change(n: Node) -> Node | None:
-        if n.op == "sym" and (match := re.fullmatch(r"(\w+)@(\w)1", n.val)) and match.group(1) in pairs:
+        if (
+            n.op == "sym"
+            and (match := re.fullmatch(r"(\w+)@(\w)1", n.val))
+            and match.group(1) in pairs
+        ):
             variable = next(p for p in pairs if p != match.group(1))
             return Node("div", (sym(f"{match.group(1)}@d"), sym(f"{variable}@d")))
         return None
@@ -172,9 +176,7 @@ def _solved_for(node: Node, target: str, names: Sequence[str]) -> Array | None:
 # families of curves
 
 
-def same_curves(
-    left: Sequence[Node], right: Sequence[Node], constants: frozenset[str]
-) -> bool:
+def same_curves(left: Sequence[Node], right: Sequence[Node], constants: frozenset[str]) -> bool:
     """Whether two equations with one arbitrary constant each have the same curves: through every
     point, with the same slope.
     """
@@ -204,7 +206,9 @@ def _slopes(residual: Node, constant: str, names: list[str]) -> list[Array] | No
     """
     out = []
     for choice in signs(residual):
-        env: dict[str, Series] = {n: [constant_values(row + 3, _COUNT, True)] for row, n in enumerate(names)}
+        env: dict[str, Series] = {
+            n: [constant_values(row + 3, _COUNT, True)] for row, n in enumerate(names)
+        }
         env = {n: [np.abs(s[0]) + 0j] for n, s in env.items()}
         found = _solve_constant(choice, constant, env)
         if found is None:  # this sign has no real curve through these points

@@ -174,8 +174,8 @@ class Grammar:
         return base
 
     def mixed_number(self) -> Node | None:
-        r"""``2\frac{2}{3}`` and ``2 2/3`` as 8/3: a whole number beside a proper fraction of digits;
-        None (and no progress) where something else stands here.
+        r"""``2\frac{2}{3}`` and ``2 2/3`` as 8/3: a whole number beside a proper fraction of
+        digits; None (and no progress) where something else stands here.
         """
         whole = self.peek()
         if whole.kind != "n" or not whole.val.isdigit() or self.context.sympy:

@@ -58,7 +58,9 @@ def _product(equations: Equations, parts: list[Node]) -> Check:
         return Check(False, True, 0, "no point on the curve")
     for check in checks:
         if not check.solves or not check.fits:
-            return Check(check.solves, check.fits, check.rank, f"a branch of its own: {check.detail}")
+            return Check(
+                check.solves, check.fits, check.rank, f"a branch of its own: {check.detail}"
+            )
     return max(checks, key=lambda c: c.rank)
 
 

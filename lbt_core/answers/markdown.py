@@ -3,6 +3,9 @@
 Text only: nothing here knows what an answer means. All patterns are linear in the text.
 """
 
+# Patterns read better in one line.
+# ruff: noqa: E501
+
 import re
 
 _TAGS = r"(?:think|thinking|thought|thoughts|reasoning|reflection|scratchpad)"
@@ -21,7 +24,9 @@ _BULLET = re.compile(
     re.M,
 )
 _STAR_BULLET = re.compile(r"^[ \t]*[*•‣◦▪][ \t]+(?=\S)", re.M)
-_STRONG = re.compile(r"(?<![\w*)\]}^])(\*{2,3}|__)(?=\S)((?:(?!\n\s*\n).){1,4000}?)(?<=\S)\1(?![\w*(])", re.S)
+_STRONG = re.compile(
+    r"(?<![\w*)\]}^])(\*{2,3}|__)(?=\S)((?:(?!\n\s*\n).){1,4000}?)(?<=\S)\1(?![\w*(])", re.S
+)
 _EMPHASIS = re.compile(
     r"(?:^|(?<=\s))\*(?=[^\s*])([^*\n$=]{1,200}?)(?<=[^\s*])\*(?=[\s:.,;!]|$)", re.M
 )
@@ -53,7 +58,8 @@ _CHECK = re.compile(
 )
 _CORRECTION = re.compile(
     r"\b(?:fails?|wrong|actually|instead|incorrect|corrected|correction|should\s+be|mistake|error|"
-    r"wait|rather|no,|not\s+(?:satisfy|satisfied|hold|right))\b", re.I
+    r"wait|rather|no,|not\s+(?:satisfy|satisfied|hold|right))\b",
+    re.I,
 )
 
 

@@ -62,7 +62,7 @@ def _points(
         else:
             small = 10.0 ** rng.uniform(-4.0, 0.3, _SMALL_POINTS)
             small[:4] = rng.uniform(0.3, 1.9, 4)
-            for k, scale in enumerate(own):
+            for scale in own:
                 at = rng.choice(_SMALL_POINTS, 6, replace=False)
                 small[at] = scale * rng.uniform(0.2, 2.0, 6)
             env[name] = [np.concatenate([constant_values(row + 7, _POINTS), small])]
@@ -123,9 +123,7 @@ def equal_values(
         return _same_function(a, b, env, judged, watch)
 
 
-def _same_function(
-    a: Node, b: Node, env: Mapping[str, Series], judged: Any, watch: Watch
-) -> bool:
+def _same_function(a: Node, b: Node, env: Mapping[str, Series], judged: Any, watch: Watch) -> bool:
     """Agreement at every point, with as many digits as the faintest term needs. Where roots and
     logarithms make branches: at every point where both values are real, and at most of the others.
     """

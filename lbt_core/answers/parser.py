@@ -265,7 +265,6 @@ class Parser(NameGrammar):
         self.environment_name()
         return Node("cases", tuple(parts))
 
-
     def equations(self, parts: list[Node]) -> Node:
         """The rows of ``cases`` that are equations, not pieces: a list of statements."""
         if len(parts) != 1:

@@ -2,6 +2,9 @@
 and several amounts named in words.
 """
 
+# Patterns read better in one line.
+# ruff: noqa: E501
+
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,11 +26,20 @@ _APPROXIMATE = re.compile(
     r"\\approx|\\simeq|\\sim(?![a-z])|≈|~=|\b(?:about|approximately|approx|roughly|around|nearly|almost|"
     r"circa|rounded|close to)\b", re.I
 )  # fmt: skip
-_DECIMAL = re.compile(r"\d\.\d|(?<!\d)\.\d|\d[eE][-+]?\d|\\times\s*10\s*\^|(?:\\cdot|\*)\s*10\s*\^|×\s*10")
-_ASKED_PERCENT = re.compile(r"\b(?:what|which|how many|in|as a|find the|give the)\s+(?:a\s+)?percent(?:age)?", re.I)
+_DECIMAL = re.compile(
+    r"\d\.\d|(?<!\d)\.\d|\d[eE][-+]?\d|\\times\s*10\s*\^|(?:\\cdot|\*)\s*10\s*\^|×\s*10"
+)
+_ASKED_PERCENT = re.compile(
+    r"\b(?:what|which|how many|in|as a|find the|give the)\s+(?:a\s+)?percent(?:age)?", re.I
+)
 _HOW_MANY = re.compile(r"how\s+many\s+([A-Za-z]+(?:\s+per\s+[A-Za-z]+)?)", re.I)
-_IN_UNITS = re.compile(r"(?<!\$)(?<! is)(?<!measured)\s\(?in\s+([A-Za-z]+(?:/[A-Za-z^0-9]+|\s+per\s+[A-Za-z]+)?)\)?\s*[.?!)]*\s*$", re.I)
-_TEXT = re.compile(r"\\(?:text|mathrm|mbox|textrm|textbf|operatorname|textnormal)\s*\{([^{}]*(?:\{[^{}]*\})?[^{}]*)\}")
+_IN_UNITS = re.compile(
+    r"(?<!\$)(?<! is)(?<!measured)\s\(?in\s+([A-Za-z]+(?:/[A-Za-z^0-9]+|\s+per\s+[A-Za-z]+)?)\)?\s*[.?!)]*\s*$",
+    re.I,
+)
+_TEXT = re.compile(
+    r"\\(?:text|mathrm|mbox|textrm|textbf|operatorname|textnormal)\s*\{([^{}]*(?:\{[^{}]*\})?[^{}]*)\}"
+)
 _NUMBER = (
     r"(?:(?<![\w.)}])[-+−]\s?)?(?:\d{1,3}(?:(?:,|\{,\}|\\,)\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
     r"(?:\s*(?:\\times|\\cdot|×|\*)\s*10\s*\^\s*(?:\{\s*[-+]?\d+\s*\}|[-+]?\d+)|[eE][-+]?\d+)?"
@@ -35,7 +47,7 @@ _NUMBER = (
 )
 _QUANTITY = re.compile(rf"({_NUMBER}|-?\\[dt]?frac\{{\d+\}}\{{\d+\}})((?:\s|\\[,; ]|~|\$)*)", re.S)
 _WORD_NUMBERS = {w: k for k, w in enumerate(
-    "zero one two three four five six seven eight nine ten eleven twelve".split()
+    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 )}  # fmt: skip
 _LABEL = re.compile(r"[A-Za-z]\w*'*\([^()]*\)|\\?[A-Za-z]+'*(?:_\{?\w+\}?)?")
 
@@ -139,7 +151,7 @@ def read_quantity(text: str) -> Quantity | None:
         return Quantity(node, (), False, rounded)
     for match in re.finditer(r"(?<=[\d)}!\s%°A-Za-z])(?=\s*(?:[A-Za-z%°^/$]|\\[%dftmc]))", body):
         head, tail = body[: match.start()], body[match.start() :]
-        if not head.strip() or re.search(r"[A-Za-z]$", head) and re.match(r"[A-Za-z]", tail):
+        if not head.strip() or (re.search(r"[A-Za-z]$", head) and re.match(r"[A-Za-z]", tail)):
             continue
         node = _value(head)
         if node is None:
@@ -206,10 +218,12 @@ def _only_one(text: str, wanted: Quantity) -> Quantity | None:
 
 
 def _compound(text: str, found: list[Quantity]) -> Quantity | None:
-    """"2 hours 30 minutes" as one quantity; None where the text is nothing of the kind."""
+    """ "2 hours 30 minutes" as one quantity; None where the text is nothing of the kind."""
     if len(found) != 2 or not _matching(*found):
         return None
-    if not re.fullmatch(r"\s*[\d.]+\s*[A-Za-z]+\s*(?:and|,)?\s*[\d.]+\s*[A-Za-z]+\s*", _without_dollars(text)):
+    if not re.fullmatch(
+        r"\s*[\d.]+\s*[A-Za-z]+\s*(?:and|,)?\s*[\d.]+\s*[A-Za-z]+\s*", _without_dollars(text)
+    ):
         return None
     large, small = _matching(*found) or (found[0].units[0], found[1].units[0])
     if large.factor <= small.factor or large.offset or small.offset:
@@ -239,9 +253,7 @@ def quantities(text: str) -> list[Quantity]:
 
 def _matching(a: Quantity, b: Quantity) -> tuple[Unit, Unit] | None:
     """Readings of two units with one dimension."""
-    return next(
-        ((u, v) for u in a.units for v in b.units if u.dimension == v.dimension), None
-    )
+    return next(((u, v) for u in a.units for v in b.units if u.dimension == v.dimension), None)
 
 
 def asked_unit(question: str) -> list[Unit]:
@@ -286,7 +298,7 @@ def _agree(wanted: Quantity, given: Quantity, question: str, within: bool = Fals
 
 
 def _has_pi(node: Node) -> bool:
-    return node.op == "const" and node.val == "pi" or any(_has_pi(a) for a in node.args)
+    return (node.op == "const" and node.val == "pi") or any(_has_pi(a) for a in node.args)
 
 
 def _agree_percent(wanted: Quantity, given: Quantity, question: str) -> bool:
@@ -360,9 +372,9 @@ def _label_fits(label: str, question: str) -> bool:
     words = re.findall(r"[A-Za-z]{2,}", re.sub(r"\\[A-Za-z]+", "", text))
     if words and not re.search(r"[-+*/^]", text):
         return True
-    return bool(re.fullmatch(r".*?\\?[A-Za-z]+'*(?:_(?:\{[^{}]*\}|\\?\w+))?(?:\^\*)?", text)) and not re.search(
-        r"[-+*/^]|\d[A-Za-z]", re.sub(r"_\{[^{}]*\}", "", text).removesuffix("^*")
-    )
+    return bool(
+        re.fullmatch(r".*?\\?[A-Za-z]+'*(?:_(?:\{[^{}]*\}|\\?\w+))?(?:\^\*)?", text)
+    ) and not re.search(r"[-+*/^]|\d[A-Za-z]", re.sub(r"_\{[^{}]*\}", "", text).removesuffix("^*"))
 
 
 # amounts in words
@@ -391,8 +403,8 @@ def by_amounts(_question: str, reference: str, answer: str) -> tuple[str, str, s
             return "incorrect", "amounts", "an amount without its name"
         pairs[own[0]] = quantity
     same = all(
-        name in pairs and _agree(quantity, pairs[name], "") for name, (quantity, _) in
-        zip(names, wanted, strict=True)
+        name in pairs and _agree(quantity, pairs[name], "")
+        for name, (quantity, _) in zip(names, wanted, strict=True)
     )
     return ("correct" if same else "incorrect"), "amounts", "" if same else "amounts differ"
 
@@ -400,7 +412,9 @@ def by_amounts(_question: str, reference: str, answer: str) -> tuple[str, str, s
 def _amounts(text: str) -> list[tuple[Quantity, set[str]]] | None:
     """Clauses with one amount each, and the words of each; None where a clause holds several."""
     plain = _TEXT.sub(lambda m: f" {m.group(1)} ", _without_dollars(text))
-    clauses = [c for c in re.split(r"[;\n]|,(?!\d)|(?<![A-Za-z])and(?![A-Za-z])|\.\s", plain) if c.strip()]
+    clauses = [
+        c for c in re.split(r"[;\n]|,(?!\d)|(?<![A-Za-z])and(?![A-Za-z])|\.\s", plain) if c.strip()
+    ]
     out = []
     for clause in clauses:
         found = quantities(clause)
@@ -425,4 +439,12 @@ def _names_of(amounts: list[tuple[Quantity, set[str]]]) -> list[str] | None:
     return names
 
 
-__all__ = ["TOLERANCE", "Quantity", "by_amounts", "by_quantity", "num", "quantities", "read_quantity"]
+__all__ = [
+    "TOLERANCE",
+    "Quantity",
+    "by_amounts",
+    "by_quantity",
+    "num",
+    "quantities",
+    "read_quantity",
+]

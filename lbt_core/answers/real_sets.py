@@ -1,5 +1,8 @@
 """Sets of real numbers in any notation: unions of intervals, inequalities, exceptions, words."""
 
+# Patterns read better in one line.
+# ruff: noqa: E501
+
 import math
 import re
 from dataclasses import dataclass
@@ -24,12 +27,17 @@ _ALL = re.compile(
     r"(?:^|\b(?:on|for|at|is|are|of)\s+|^\s*)(?:the\s+)?(?:set\s+of\s+)?(?:(?:all|every|any)\s+(?:the\s+)?(?:real|x\b|t\b|values?\b|points?\b)|"
     r"(?:whole|entire)\s+(?:real\s+)?(?:line|axis)|everywhere|reals?\b)", re.I
 )  # fmt: skip
-_EXCEPT = re.compile(r"\b(?:except|excluding|other\s+than|but\s+not|without|apart\s+from)\b|\\setminus|\\backslash", re.I)
+_EXCEPT = re.compile(
+    r"\b(?:except|excluding|other\s+than|but\s+not|without|apart\s+from)\b|\\setminus|\\backslash",
+    re.I,
+)
 _FILLER = re.compile(
     r"\b(?:the|solution|set|interval|is|are|on|for|all|every|any|real|numbers?|values?|points?|at|of|in|where|"
     r"it|exists?|defined|continuous|with|such|that|line|whole|entire|everywhere|axis|except|x|t|y|s)\b", re.I
 )  # fmt: skip
-_INTERVAL = re.compile(r"([(\[\]])\s*([^()\[\],;]*(?:\([^()]*\)[^()\[\],;]*)*)\s*[,;]\s*([^()\[\],;]*(?:\([^()]*\)[^()\[\],;]*)*)\s*([)\[\]])")
+_INTERVAL = re.compile(
+    r"([(\[\]])\s*([^()\[\],;]*(?:\([^()]*\)[^()\[\],;]*)*)\s*[,;]\s*([^()\[\],;]*(?:\([^()]*\)[^()\[\],;]*)*)\s*([)\[\]])"
+)
 _OPERATOR = re.compile(r"(<=|>=|!=|<|>)")
 
 
@@ -72,7 +80,10 @@ def by_set(question: str, reference: str, answer: str) -> tuple[str, str, str] |
 
 def _says_set(text: str) -> bool:
     return bool(
-        re.search(r"\\cup|∪|\\infty|∞|\\setminus|[<>≤≥≠]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|in)(?![a-z])|\boo\b", text)
+        re.search(
+            r"\\cup|∪|\\infty|∞|\\setminus|[<>≤≥≠]|\\(?:le|ge|ne|lt|gt|leq|geq|neq|in)(?![a-z])|\boo\b",
+            text,
+        )
         or _REALS.search(text)
         or _ALL.search(text)
     )
@@ -106,7 +117,11 @@ def read_set(text: str) -> Pieces | None:
 def _plain(text: str) -> str:
     text = text[:2000].replace("−", "-").replace("–", "-")
     text = re.sub(r"\\(?:text|mbox|textrm|mathrm(?=\{[a-z ]{2,}\}))\s*\{([^{}]*)\}", r" \1 ", text)
-    text = re.sub(r"\\left(?![a-z])|\\right(?![a-z])|\\[,;:! ]|\$|\\\(|\\\)|\\displaystyle|~|\\q?quad", " ", text)
+    text = re.sub(
+        r"\\left(?![a-z])|\\right(?![a-z])|\\[,;:! ]|\$|\\\(|\\\)|\\displaystyle|~|\\q?quad",
+        " ",
+        text,
+    )
     text = text.replace("∪", " \\cup ").replace("∞", " \\infty ").replace("∈", " \\in ")
     for latex, plain in (
         (r"\\(?:leqslant|leq|le)(?![a-z])|≤", "<="), (r"\\(?:geqslant|geq|ge)(?![a-z])|≥", ">="),
@@ -134,7 +149,9 @@ def _read(text: str) -> list[Piece] | None:
         if not _INTERVAL.search(match.group(1)):
             parts = re.split(r"\bor\b|\\cup", rest)
             return _union([re.sub(r"^\s*[A-Za-z]\s*\\in\s*", "", p) for p in parts])
-    if match := re.fullmatch(r"\\\{\s*[A-Za-z](?:\s*\\in\s*\S+(?:\{R\})?)?\s*(?::|\||\\mid)\s*(.*?)\s*\\\}", text):
+    if match := re.fullmatch(
+        r"\\\{\s*[A-Za-z](?:\s*\\in\s*\S+(?:\{R\})?)?\s*(?::|\||\\mid)\s*(.*?)\s*\\\}", text
+    ):
         return _read(match.group(1))
     if _is_line(text):
         return list(LINE)
@@ -145,7 +162,9 @@ def _read(text: str) -> list[Piece] | None:
     found = _INTERVAL.findall(text)
     if not found:
         return None
-    if re.search(r"[A-Za-z0-9\\]", _FILLER.sub("", re.sub(r"\band\b", "", _INTERVAL.sub("", text)))):
+    if re.search(
+        r"[A-Za-z0-9\\]", _FILLER.sub("", re.sub(r"\band\b", "", _INTERVAL.sub("", text)))
+    ):
         return None
     return [_interval(*f) for f in found]
 
@@ -162,7 +181,9 @@ def _signed(text: str) -> list[Piece] | None:
     closed = bool(re.search(r"\bnon-?(?:negative|positive)", text))
     positive = bool(re.search(r"non-?negative|(?<!non)(?<!non-)positive", text))
     rest = re.sub(r"\b(?:non-?)?(?:negative|positive)", "", text)
-    if not _is_line(rest) and not re.fullmatch(r"\s*(?:all|every|any)?\s*(?:real)?\s*(?:numbers?|reals|x|t)?\s*", rest):
+    if not _is_line(rest) and not re.fullmatch(
+        r"\s*(?:all|every|any)?\s*(?:real)?\s*(?:numbers?|reals|x|t)?\s*", rest
+    ):
         return None
     return [Piece(0.0, math.inf, closed) if positive else Piece(-math.inf, 0.0, False, closed)]
 
@@ -206,7 +227,11 @@ def _number(node: Node) -> float | None:
 
 def _numbers(text: str) -> list[float] | None:
     """The numbers of a list of exceptions: "x = \\pm 5", "-5 and 5", "{5}"."""
-    text = re.sub(r"\\[{}]|[{}]", " ", re.sub(r"\\d?t?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}", r"((\1)/(\2))", text))
+    text = re.sub(
+        r"\\[{}]|[{}]",
+        " ",
+        re.sub(r"\\d?t?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}", r"((\1)/(\2))", text),
+    )
     text = re.sub(r"\b(?:at|for|the|points?|values?|number|numbers|where|when)\b", " ", text)
     out: list[float] = []
     for part in re.split(r",|;|\band\b|\bor\b", text):
@@ -236,7 +261,10 @@ def _conditions(text: str) -> list[Piece] | None:
     return list(found) if read else None
 
 
-_FILLER_WORDS = re.compile(r"\b(?:for|all|every|real|where|when|the|interval|on|is|solution|exists|defined|numbers|values|of)\b", re.I)
+_FILLER_WORDS = re.compile(
+    r"\b(?:for|all|every|real|where|when|the|interval|on|is|solution|exists|defined|numbers|values|of)\b",
+    re.I,
+)
 
 
 def _one_condition(text: str) -> Pieces | None:
@@ -306,7 +334,10 @@ def _without(base: Pieces, holes: list[float]) -> list[Piece]:
             if not p.low < hole < p.high:
                 cut.append(p)
                 continue
-            cut += [Piece(p.low, hole, p.low_closed, False), Piece(hole, p.high, False, p.high_closed)]
+            cut += [
+                Piece(p.low, hole, p.low_closed, False),
+                Piece(hole, p.high, False, p.high_closed),
+            ]
         out = cut
     return out
 
@@ -320,8 +351,9 @@ def normal(pieces: list[Piece] | Pieces) -> Pieces:
             if p.low < last.high or (p.low == last.high and (p.low_closed or last.high_closed)):
                 high = max(last.high, p.high)
                 closed = any(q.high == high and q.high_closed for q in (last, p))
-                out[-1] = Piece(last.low, high, last.low_closed or (
-                    p.low == last.low and p.low_closed), closed)
+                out[-1] = Piece(
+                    last.low, high, last.low_closed or (p.low == last.low and p.low_closed), closed
+                )
                 continue
         out.append(p)
     return tuple(out)

@@ -1,5 +1,8 @@
 """Infinite lists of values: ``n^2, n = 1, 2, ...``, ``1, 4, 9, ...``, ``k pi with k an integer``."""
 
+# Patterns read better in one line.
+# ruff: noqa: E501
+
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,13 +24,17 @@ _COUNTED = re.compile(
     rf"(?<![A-Za-z\\_{{]){_NAME}\s*(?:=|\\in\s*\\\{{)\s*(?P<first>-?\d+)\s*,\s*(?P<second>\\pm\s*\d+|-?\d+)\s*,"
     rf"(?:\s*(?:\\pm\s*)?-?\d+\s*,)*\s*{_DOTS}\s*(?:\\\}})?"
 )
-_CLAUSE = re.compile(r"(?:[,;]\s*)?(?:\\[ ,;:!]|\\q?quad|\s)*(?:\b(?:for|with|where)\s+)?\$?\s*" + _COUNTED.pattern)
+_CLAUSE = re.compile(
+    r"(?:[,;]\s*)?(?:\\[ ,;:!]|\\q?quad|\s)*(?:\b(?:for|with|where)\s+)?\$?\s*" + _COUNTED.pattern
+)
 _BLACKBOARD = re.compile(
     rf"(?<![A-Za-z\\_{{]){_NAME}\s*\\in\s*(?:\\(?:mathbb|mathbf|Bbb)\s*\{{?\s*(?P<set>[NZ])\s*\}}?|(?P<plain>[ℕℤ]))\s*"
     r"(?P<rest>(?:[_^]\s*\{?\s*(?:\\g[et]q?\s*[01]|[>≥]=?\s*[01]|\+|\*|\\ast|0|1)\s*\}?)*)"
     r"(?P<holes>\s*\\setminus\s*\\\{\s*0\s*\\\})?"
 )
-_AT_LEAST = re.compile(rf"(?<![A-Za-z\\_{{]){_NAME}\s*(?P<op>\\geqslant|\\geq|\\ge|>=|≥|>|\\gt)\s*(?P<low>-?\d+)(?!\s*[\d.])")
+_AT_LEAST = re.compile(
+    rf"(?<![A-Za-z\\_{{]){_NAME}\s*(?P<op>\\geqslant|\\geq|\\ge|>=|≥|>|\\gt)\s*(?P<low>-?\d+)(?!\s*[\d.])"
+)
 _IN_WORDS = re.compile(
     r"(?:for\s+)?(?:(?:all|any|every|each|where|with|an?|is|are|the)\s+)*(?P<before>[A-Za-z]\s+(?:is\s+)?(?:an?y?\s+)?)?"
     r"(?P<sign>positive|non-?negative|natural|negative)?\s*(?P<kind>integers?|numbers?|naturals)\s*(?P<name>[A-Za-z](?![A-Za-z]))?",
@@ -85,7 +92,9 @@ def _finite(text: str) -> bool:
 
 def _plain(text: str) -> str:
     text = re.sub(r"\\(?:text|mbox|textrm)\s*\{([^{}]*)\}", r" \1 ", text[:2000])
-    return re.sub(r"\$|\\\(|\\\)|\\[,;:! ]|\\q?quad|\\left(?![a-z])|\\right(?![a-z])|~", " ", text).strip()
+    return re.sub(
+        r"\$|\\\(|\\\)|\\[,;:! ]|\\q?quad|\\left(?![a-z])|\\right(?![a-z])|~", " ", text
+    ).strip()
 
 
 def read_family(text: str) -> Family | None:
@@ -146,7 +155,9 @@ def _domain(text: str) -> tuple[str, Family | None]:
         low = int(match.group("low"))
         strict = match.group("op") in (">", "\\gt")
         found = Family(None, match.group("name"), low + strict)
-    elif (match := _IN_WORDS.search(text)) and (match.group("sign") or "integer" in match.group("kind").lower()):
+    elif (match := _IN_WORDS.search(text)) and (
+        match.group("sign") or "integer" in match.group("kind").lower()
+    ):
         sign = (match.group("sign") or "").lower()
         name = (match.group("name") or (match.group("before") or "").split(" ")[0] or "").strip()
         if sign == "negative":
@@ -169,7 +180,9 @@ def _listed(text: str) -> Family | None:
     match = _LISTED.fullmatch(text.strip())
     if not match:
         return None
-    items = re.sub(r"^\s*\\?[A-Za-z]+(?:_\{?\w\}?)?\s*(?:=|\\in)\s*", "", match.group("items")).replace("\\{", " ")
+    items = re.sub(
+        r"^\s*\\?[A-Za-z]+(?:_\{?\w\}?)?\s*(?:=|\\in)\s*", "", match.group("items")
+    ).replace("\\{", " ")
     nodes = tuple(parse(part, EMPTY) for part in items.split(","))
     if len(nodes) < 2 or not all(is_value(v) for n in nodes for v in signs(n)):
         return None
@@ -224,13 +237,21 @@ def _same(wanted: Family, start: int, given: Family, own: int) -> bool:
             listed, other, at = (given, wanted, start) if given.listed else (wanted, given, own)
             if listed.both and other.both:
                 known = _values(listed, 0, 0)
-                return _within(known, _values(other, 0, 2 * _MORE)) and _within(_values(other, 0, 4), known)
+                return _within(known, _values(other, 0, 2 * _MORE)) and _within(
+                    _values(other, 0, 4), known
+                )
             if other.both or listed.both or (given.listed and len(given.listed) < 3):
                 return False
             first = _values(other, at, _MORE)
             return all(_close(a, b) for a, b in zip(_values(listed, 0, 0), first, strict=False))
-        few = [(_values(f, k, 2 * _COUNT if f.both else _COUNT)) for f, k in ((wanted, start), (given, own))]
-        many = [(_values(f, k, 2 * _MORE if f.both else _MORE)) for f, k in ((wanted, start), (given, own))]
+        few = [
+            (_values(f, k, 2 * _COUNT if f.both else _COUNT))
+            for f, k in ((wanted, start), (given, own))
+        ]
+        many = [
+            (_values(f, k, 2 * _MORE if f.both else _MORE))
+            for f, k in ((wanted, start), (given, own))
+        ]
     except (ParseError, ArithmeticError, ValueError, LookupError):
         return False
     return _within(few[0], many[1]) and _within(few[1], many[0])

@@ -39,7 +39,8 @@ _CONDITION_WORDS = frozenset(
 _ASIDE = frozenset({"where", "with", "here", "let", "so", "using", "given"})
 _BRACED_LIST = re.compile(
     r"(?:\\left\s*)?\\(?:\{|lbrace)\s*\\begin\{(array|aligned|align|matrix|gathered|split)\*?\}"
-    r"(?:\s*\{[lcr |]*\})?(.*?)\\end\{\1\*?\}\s*(?:\\right\s*\.)?", re.S
+    r"(?:\s*\{[lcr |]*\})?(.*?)\\end\{\1\*?\}\s*(?:\\right\s*\.)?",
+    re.S,
 )
 _PARTS = re.compile(r"_(?:h|p|c|H|P|hom|part|homogeneous|particular)$")
 _CONTINUED_CHAIN = re.compile(r"\\\\\s*(?:\[[^\]]{0,12}\])?\s*&?\s*=")

@@ -385,7 +385,6 @@ class _Scanner:
             name = f"{name}_{m.group()[:4]}"
         self.emit("s", name, glued)
 
-
     def follows(self, operator: str) -> bool:
         """Whether the last token is this operator."""
         return bool(self.out) and self.out[-1].val == operator

@@ -144,9 +144,17 @@ def _combined(parts: list[tuple[Unit, int]]) -> Unit:
 
 def plain_phrase(phrase: str) -> str:
     """A unit phrase without LaTeX around it: ``\\mathrm{m\\,s^{-1}}`` as ``m s^{-1}``."""
-    text = re.sub(r"\\frac\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}", r" \1 / \2 ", phrase)
+    text = re.sub(
+        r"\\frac\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}",
+        r" \1 / \2 ",
+        phrase,
+    )
     for _ in range(3):
-        text = re.sub(r"\\(?:text|mathrm|mathit|mbox|textrm|rm|operatorname|unit|textnormal|si)\s*\{([^{}]*(?:\{[^{}]*\})?[^{}]*)\}", r" \1 ", text)
+        text = re.sub(
+            r"\\(?:text|mathrm|mathit|mbox|textrm|rm|operatorname|unit|textnormal|si)\s*\{([^{}]*(?:\{[^{}]*\})?[^{}]*)\}",
+            r" \1 ",
+            text,
+        )
     text = re.sub(r"\^?\s*\{?\s*\\circ\s*\}?|°|\\degree\b|º", " degree ", text)
     text = text.replace("²", "^2").replace("³", "^3").replace("⁻¹", "^{-1}").replace("⁻²", "^{-2}")
     text = re.sub(r"\\(?:rm|cdot|times)\b|[·⋅]", " * ", text.replace("\\rm", " "))

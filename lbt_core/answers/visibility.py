@@ -17,12 +17,15 @@ from lbt_core.answers.series import Evaluator, as_rational
 
 FAINT = 1e-3  # of its sum: a term below this at every point is checked with more digits
 _LADDER_LOW, _LADDER_HIGH = 0.3, 400.0  # rates between these are seen at the fixed points
-_OSCILLATING = frozenset({"exp", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sech", "csch", "erf",
-                          "erfc", "erfi", "besselj", "bessely", "besseli", "besselk", "atan"})  # fmt: skip
-_MANY_VALUED = frozenset({"sqrt", "cbrt", "ln", "asin", "acos", "atan", "acot", "asec", "acsc",
-                          "asinh", "acosh", "atanh", "acoth", "asech", "acsch", "LambertW", "abs",
-                          "sign", "Heaviside", "re", "im", "arg", "conjugate", "Ei", "Ci", "Chi",
-                          "li", "erfinv", "bessely", "besselk", "besselj", "besseli", "gamma"})  # fmt: skip
+_OSCILLATING = frozenset(
+    "exp sin cos tan sinh cosh tanh sech csch erf erfc erfi atan "
+    "besselj bessely besseli besselk".split()
+)
+_MANY_VALUED = frozenset(
+    "sqrt cbrt ln asin acos atan acot asec acsc asinh acosh atanh acoth asech acsch LambertW abs "
+    "sign Heaviside re im arg conjugate Ei Ci Chi li erfinv bessely besselk besselj besseli "
+    "gamma".split()
+)
 
 
 def many_valued(nodes: Iterable[Node]) -> bool:

@@ -3,11 +3,11 @@ not, and nothing takes long.
 """
 
 import pytest
+from answer_kinds import Group, further, notation, phrasing, scales, values
 
 from lbt_core.answers import grade
-from answer_kinds import Group, notation, phrasing, scales, values
 
-GROUPS = [*phrasing.GROUPS, *values.GROUPS, *notation.GROUPS, *scales.GROUPS]
+GROUPS = [*phrasing.GROUPS, *values.GROUPS, *notation.GROUPS, *scales.GROUPS, *further.GROUPS]
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=[g.name for g in GROUPS])

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Other ways of writing the same thing: indices, sets, steps, forms, families of curves."""
 
 from answer_kinds import Group, asked, general, ivp

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """What stands around an answer: labels, Markdown, reasoning, polite words."""
 
 from answer_kinds import DECAY, Group, asked

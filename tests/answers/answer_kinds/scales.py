@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Fast and slow, small and large terms; implicit curves with more branches than the right one."""
 
 from answer_kinds import DECAY, Group, asked, general, ivp

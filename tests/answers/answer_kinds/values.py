@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Numbers: exact and rounded, tiny and huge, with units, percent, degrees, in words."""
 
 from answer_kinds import Group, asked
