@@ -74,7 +74,11 @@ def normalise(text: str) -> str:
         if char < "\x80":
             out.append(char)
         elif char in UNICODE:
-            out.append(UNICODE[char])
+            known = UNICODE[char]
+            mixed = known.startswith("(1/") or known in ("(2/3)", "(3/4)")
+            if mixed and out and out[-1][-1:].isdigit():  # a mixed number
+                known = " " + known.strip("()")
+            out.append(known)
         elif char in GREEK_UNICODE:
             out.append(f" \\{GREEK_UNICODE[char]} ")
         elif unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn"):

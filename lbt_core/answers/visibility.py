@@ -5,6 +5,9 @@ sample points reach down to the scales of the rates and frequencies that occur, 
 term that stays faint at all of them is evaluated with as many digits as show it.
 """
 
+# Tables read better as rows of words.
+# ruff: noqa: SIM905
+
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
