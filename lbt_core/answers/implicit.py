@@ -5,11 +5,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lbt_core.answers.arithmetic import DOUBLES, Array
+from lbt_core.answers.arithmetic import DIGITS, DOUBLES, Array, Backend
 from lbt_core.answers.branches import factors, real_points, vanishes_at_zero
 from lbt_core.answers.equations import Equations, difference, summands
 from lbt_core.answers.expr import ZERO, Node, ParseError, symbols
-from lbt_core.answers.sampling import STEP, constant_values, judge, non_analytic, widen
+from lbt_core.answers.sampling import (
+    QUADRATURE,
+    STEP,
+    Judged,
+    constant_values,
+    evaluator,
+    judge,
+    non_analytic,
+    widen,
+)
 from lbt_core.answers.series import Evaluator, Series
 from lbt_core.answers.solutions import (
     Check,
@@ -20,7 +29,7 @@ from lbt_core.answers.solutions import (
     judge_residuals,
     with_differences,
 )
-from lbt_core.answers.visibility import many_valued
+from lbt_core.answers.visibility import many_valued, settled_by_digits
 
 _ITERATIONS = 40
 
@@ -108,9 +117,14 @@ def _check(equations: Equations, curve: Node, unknown: str, names: list[str]) ->
     jets = {unknown: implicit_series(curve, unknown, env, y, order)}
     hidden = np.where(solved, 1.0, np.nan)
     jets[unknown] = [np.concatenate([c[:count] * hidden, c[count:]]) for c in jets[unknown]]
-    judged, _ = judge_residuals(equations, env, jets, count, DOUBLES)
+    judged, terms = judge_residuals(equations, env, jets, count, DOUBLES, QUADRATURE)
     rank = jacobian_rank(equations, jets, names, bases, count) if names else 0
     branching = many_valued([curve, *equations.residuals])
+    settles = settled_by_digits([curve, *equations.residuals])
+    if settles and judged[0].passes and not _exact_enough(terms[0], judged[0], 1e-14):
+        judged, terms = _with_digits(equations, curve, unknown, env, y, count, order, hidden)
+        if not _exact_enough(terms[0], judged[0], 1e-13):
+            return Check(False, True, rank, f"residual {judged[0].worst:.2g}")
     if not (judged[0].passes if branching else judged[0].everywhere):
         return Check(False, True, rank, f"residual {judged[0].worst:.2g}")
     detail = f"residual {judged[0].agreeing:.2g}"
@@ -118,6 +132,39 @@ def _check(equations: Equations, curve: Node, unknown: str, names: list[str]) ->
         return Check(True, False, rank, why)
     fits = _fits(equations, curve, unknown, names) if equations.conditions else True
     return Check(True, fits, rank, detail if fits else "conditions fail")
+
+
+def _exact_enough(terms: list[Array], judged: Judged, bound: float) -> bool:
+    """Whether half of the points that count have a residual as small as rounding leaves."""
+    total = np.array([float(abs(v)) for v in np.atleast_1d(sum(terms[1:], terms[0]))])
+    scale: Array = sum(np.array([float(abs(v)) for v in np.atleast_1d(t)]) for t in terms)
+    counted = judged.zero & (scale > 0)
+    return not np.any(counted) or bool(np.median(total[counted] / scale[counted]) <= bound)
+
+
+def _with_digits(
+    equations: Equations,
+    curve: Node,
+    unknown: str,
+    env: Columns,
+    y: Array,
+    count: int,
+    order: int,
+    hidden: Array,
+) -> tuple[list[Judged], list[list[Array]]]:
+    """The residuals with many digits, at the points that doubles found on the curve."""
+    short = {k: [c[:count] for c in v] for k, v in env.items()}
+    jets = {unknown: implicit_series(curve, unknown, short, y[:count], order, DIGITS)}
+    jets[unknown] = [c * hidden for c in jets[unknown]]
+    judged, terms = judge_residuals(equations, short, jets, count, DIGITS)
+    ratios = []
+    for one, parts in zip(judged, terms, strict=True):
+        total = DIGITS.magnitude(sum(parts[1:], parts[0]))
+        scale = sum(DIGITS.magnitude(t) for t in parts)
+        finite = np.isfinite(scale) & (scale > 0)
+        zero = finite & (total <= QUADRATURE * scale)
+        ratios.append(Judged(zero, finite & ~zero, one.worst, one.agreeing))
+    return ratios, terms
 
 
 def _guess(equations: Equations, count: int) -> Array:
@@ -181,15 +228,19 @@ def _solve(curve: Node, name: str, env: Columns, start: Array) -> tuple[Array, A
     return values, good
 
 
-def implicit_series(curve: Node, unknown: str, env: Columns, y: Array, order: int) -> Series:
+def implicit_series(
+    curve: Node, unknown: str, env: Columns, y: Array, order: int, backend: Backend = DOUBLES
+) -> Series:
     """Taylor series of y(x) on the curve: each coefficient is linear in F's, with slope F_y."""
+    env = evaluator(backend, 0, env).env
+    y = backend.array(y)
     fixed = {k: v[:1] for k, v in env.items() if k != unknown}
-    slope = Evaluator(DOUBLES, 1, {**fixed, unknown: [y, np.ones_like(y)]}).series(curve)
+    slope = Evaluator(backend, 1, {**fixed, unknown: [y, 0 * y + 1]}).series(curve)
     if len(slope) < 2:
         raise ParseError("the unknown cancels")
     series: Series = [y]
     for k in range(1, order + 1):
-        trial = Evaluator(DOUBLES, k, {**env, unknown: [*series, 0 * y]}).series(curve)
+        trial = Evaluator(backend, k, {**env, unknown: [*series, 0 * y]}).series(curve)
         coefficient = trial[k] if k < len(trial) else 0 * y
         series.append(-coefficient / slope[1])
     return series

@@ -13,7 +13,8 @@ from lbt_core.answers.expr import Node, walk
 from lbt_core.answers.functions import NON_ANALYTIC
 from lbt_core.answers.series import Evaluator, Series
 
-SMALL = 1e-9  # a residual this small against its terms is zero in doubles
+SMALL = 1e-12  # a residual this small against its terms is zero in doubles
+QUADRATURE = 1e-9  # the same where integrals or cut-off sums are in it
 LARGE = 1e-6  # one this large is not; between them more digits decide
 STEP = 2e-5  # of the central differences with respect to constants
 
@@ -152,9 +153,9 @@ class Judged:
         return not np.any(self.zero) and not np.any(self.nonzero)
 
 
-def judge(terms: Sequence[Array], sizes: Any, backend: Backend) -> Judged:
+def judge(terms: Sequence[Array], sizes: Any, backend: Backend, small: float = SMALL) -> Judged:
     """Judges a residual given as its terms; ``sizes`` is the magnitude of the solution, which
-    bounds rounding noise.
+    bounds rounding noise; ``small`` against the terms is zero in doubles.
     """
     total: Any = 0
     scale: Any = 0.0
@@ -169,7 +170,7 @@ def judge(terms: Sequence[Array], sizes: Any, backend: Backend) -> Judged:
             zero = finite & (residual <= backend.tolerance * bound)
             nonzero = finite & ~zero
         else:
-            zero = finite & (residual <= SMALL * scale)
+            zero = finite & (residual <= small * scale)
             nonzero = finite & ~zero & (residual > LARGE * bound)
         ratio = np.where(finite & (bound > 0), residual / bound, 0.0)
     agreeing = float(np.max(np.where(zero, ratio, 0.0), initial=0.0))

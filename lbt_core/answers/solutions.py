@@ -14,6 +14,8 @@ from lbt_core.answers.arithmetic import DIGITS, DOUBLES, Array, Backend, ManyDig
 from lbt_core.answers.equations import Equations, Given
 from lbt_core.answers.expr import Node, ParseError, symbols
 from lbt_core.answers.sampling import (
+    QUADRATURE,
+    SMALL,
     STEP,
     Judged,
     constant_values,
@@ -227,13 +229,14 @@ def _residuals(
     """
     order = max(max(equations.orders), 0)
     nodes = [candidate[u] for u in equations.unknowns]
-    judged, terms = judge_residuals(equations, env, jets, count, DOUBLES)
+    settles = settled_by_digits((*nodes, *equations.residuals))
+    small = SMALL if settles else QUADRATURE
+    judged, terms = judge_residuals(equations, env, jets, count, DOUBLES, small)
     if any(not np.any(j.zero) and np.any(j.nonzero) for j in judged):
         return False, f"residual {max(j.worst for j in judged):.2g}"
     doubtful = any(np.any(j.nonzero) for j in judged) or any(
         unsettled(j, t, DOUBLES) for j, t in zip(judged, terms, strict=True)
     )
-    settles = settled_by_digits((*nodes, *equations.residuals))
     if (doubtful or backend.exact) and settles:
         short = {k: [c[:count] for c in v] for k, v in env.items()}
         for better in (backend if backend.exact else digits(80), digits(640)):
@@ -298,7 +301,12 @@ def _elsewhere(
 
 
 def judge_residuals(
-    equations: Equations, env: Columns, jets: Mapping[str, Series], count: int, backend: Backend
+    equations: Equations,
+    env: Columns,
+    jets: Mapping[str, Series],
+    count: int,
+    backend: Backend,
+    small: float = SMALL,
 ) -> tuple[list[Judged], list[list[Array]]]:
     """Every residual judged at the first ``count`` columns, with its evaluated terms."""
     own = slice(0, count)
@@ -312,7 +320,7 @@ def judge_residuals(
     judged, evaluated = [], []
     for terms in equations.terms:
         values = [widen([ev.value(t)], like)[0] for t in terms]
-        judged.append(judge(values, sizes, backend))
+        judged.append(judge(values, sizes, backend, small))
         evaluated.append(values)
     return judged, evaluated
 
