@@ -94,7 +94,7 @@ def extract(text: str) -> Extraction:
     return _checked(answer, reasoning, "text")
 
 
-def _labelled(body: str) -> tuple[int, str] | None:
+def _labelled(body: str, inner: bool = False) -> tuple[int, str] | None:
     """Where the last labelled answer ("Answer: …") stands, and its text; None without one."""
     if body.count("$") > 2000:
         return None
@@ -110,8 +110,8 @@ def _labelled(body: str) -> tuple[int, str] | None:
         text = _sentences_of_answer(_joined(paragraphs))
         if claim and not _MATHEMATICS.search(text) and len(text.split()) > 6:
             continue
-        if inner := _labelled(text):
-            text = inner[1]
+        if not inner and (again := _labelled(text, True)):
+            text = again[1]
         return start, text
     return None
 

@@ -72,12 +72,12 @@ def without_thoughts(text: str) -> str:
     if "<" not in text and "[" not in text:
         return text
     out = list(text)
-    level, start = 0, 0
+    level = start = done = 0
     for match in _THOUGHT_TAG.finditer(text):
         closing = bool(match.group(1) or match.group(2))
         if closing:
-            _blank(out, start if level else 0, match.end())
-            level = 0
+            _blank(out, max(done, start) if level else done, match.end())
+            level, done = 0, match.end()
         else:
             if not level:
                 start = match.start()

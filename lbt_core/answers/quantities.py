@@ -8,6 +8,7 @@ and several amounts named in words.
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from lbt_core.answers.unit_phrases import Unit, angle_of, plain_phrase, units_of
 from lbt_core.answers.vocabulary import FUNCTIONS
 
 TOLERANCE = 0.01
+_MAX_NUMBERS = 16
 _NO_NAMES = Names(frozenset(), frozenset(), frozenset())
 _PERCENT = re.compile(r"\s*(?:\\?%|per\s?cent\b|percent\b)", re.I)
 _APPROXIMATE = re.compile(
@@ -237,7 +239,9 @@ def quantities(text: str) -> list[Quantity]:
     """Every plain number of a text with the unit right after it."""
     plain = _TEXT.sub(lambda m: f" {m.group(1)} ", _without_dollars(text))
     found = []
-    matches = list(_QUANTITY.finditer(plain))
+    matches = list(islice(_QUANTITY.finditer(plain), _MAX_NUMBERS + 1))
+    if len(matches) > _MAX_NUMBERS:
+        return []  # no sentence about an amount
     for k, match in enumerate(matches):
         end = matches[k + 1].start() if k + 1 < len(matches) else len(plain)
         tail = plain[match.end() : end]
