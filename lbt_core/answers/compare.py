@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from lbt_core.answers.amounts import by_amounts
 from lbt_core.answers.equations import difference, is_value, summands
 from lbt_core.answers.expr import (
     Node,
@@ -22,16 +23,16 @@ from lbt_core.answers.expr import (
 )
 from lbt_core.answers.extraction import strip_dollars
 from lbt_core.answers.forms import (
-    INDICES,
     indices_of,
     plain_residual,
     same_curves,
     same_when_solved,
     unshifted_answer,
 )
+from lbt_core.answers.hints import LEIBNIZ, YES_OR_NO, differentials, first_word, integers, is_prose
 from lbt_core.answers.numbers import Names, equal_values, same_equation, same_family
 from lbt_core.answers.parser import Context
-from lbt_core.answers.quantities import TOLERANCE, by_amounts, by_quantity
+from lbt_core.answers.quantities import TOLERANCE, by_quantity
 from lbt_core.answers.question import token_runs
 from lbt_core.answers.real_sets import by_set
 from lbt_core.answers.sequences import by_family, without_domain
@@ -43,7 +44,7 @@ from lbt_core.answers.statements import (
     relation_sides,
     resolve,
 )
-from lbt_core.answers.vocabulary import DECISIVE, FILLERS, FUNCTIONS, GREEK
+from lbt_core.answers.vocabulary import DECISIVE, FILLERS
 from lbt_core.rows import Problem
 
 Outcome = tuple[str, str, str]
@@ -52,9 +53,6 @@ _PRIMED = re.compile(
     r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w+\}?)?)\s*(?:'+|\^\{?\\prime)|\\d+ot\{\s*([A-Za-z])\s*\}"
 )
 _FACTOR_PRIMED = re.compile(r"(?<![A-Za-z\\])[A-Za-z]([yuvwz])'")
-_LEIBNIZ = re.compile(
-    r"(?:d|\\partial)\s*(?:\^\{?\d\}?)?\s*([A-Za-z])\s*(?:\([^)]*\))?\s*\}?\s*(?:/|\{)\s*(?:d|\\partial)\s*([A-Za-z])"
-)
 _PARTIAL = re.compile(r"\b([uvwyz])_\{?([xyzt]{1,2})\}?")
 _CONSTANT = re.compile(r"(?:[CcKk](?:_\w+)?|[ABDE])$")
 
@@ -81,7 +79,7 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
         outcome = method(problem.question, reference, answer)
         if outcome is not None:
             return outcome
-    if _is_prose(reference):
+    if is_prose(reference):
         return _by_words(reference, answer)
     context = context_of(problem.question, reference, answer)
     reference, answer = without_domain(reference), without_domain(answer)
@@ -93,7 +91,7 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
         return _by_words(reference, answer)
     nodes = [s.node for s in wanted.statements]
     names = names_of(problem.question, nodes, context)
-    names = replace(names, integers=_integers(problem.question, nodes))
+    names = replace(names, integers=integers(problem.question, nodes))
     interval = re.search(
         r"interval|converge|domain|for (?:what|which) (?:values|\$)", problem.question, re.I
     )
@@ -116,28 +114,6 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
         euler = euler_for_e(given)
         agrees = euler is not None and same_answer(wanted, euler, case)
     return _verdict(agrees, "reference")
-
-
-def _is_prose(text: str) -> bool:
-    """Whether a text is words and nothing that could be mathematics."""
-    if not re.fullmatch(r"[A-Za-z ,;.'()-]+", text):
-        return False
-    words = re.findall(r"[A-Za-z]+", text)
-    return any(len(w) > 3 and w not in FUNCTIONS and w not in GREEK for w in words)
-
-
-def _integers(question: str, nodes: Sequence[Node]) -> frozenset[str]:
-    """Names that count: indices of sequences, and those that the question says to be integers."""
-    found = indices_of(nodes)
-    for name in INDICES:
-        if re.search(
-            rf"(?<![A-Za-z\\])_\{{?{name}(?![A-Za-z])|(?<![A-Za-z\\]){name}\s*=\s*-?\d+\s*,\s*\d|"
-            rf"integers?\s+\$?{name}(?![A-Za-z])|(?<![A-Za-z\\]){name}\$?\s+(?:is\s+)?an?\s+(?:positive\s+)?integer|"
-            rf"\(-1\)\^\{{?{name}(?![A-Za-z])|{name}\s*\\in\s*\\mathbb\{{?\s*[NZ]",
-            question,
-        ):
-            found.add(name)
-    return frozenset(found)
 
 
 def _mentions(answer: Answer, name: str) -> bool:
@@ -175,26 +151,18 @@ def context_of(*texts: str) -> Context:
             unknowns[re.sub(r"[{}]", "", match.group(1) or match.group(2))] = None
         for match in _FACTOR_PRIMED.finditer(text):
             unknowns[match.group(1)] = None
-        for match in _LEIBNIZ.finditer(text):
+        for match in LEIBNIZ.finditer(text):
             unknowns[match.group(1)] = None
             variables[match.group(2)] = None
         for match in _PARTIAL.finditer(text):
             unknowns[match.group(1)] = None
     for name in ("f", "g", "F", "X", "Y"):
         unknowns.pop(name, None)
-    forms = {v for t in texts[1:] for v in _differentials(t[:4000])}
+    forms = {v for t in texts[1:] for v in differentials(t[:4000])}
     if len(forms) == 2:  # the answer is a differential form
         return Context(tuple(sorted(forms & set(unknowns) or forms - {"x", "t"})),
                        tuple(sorted(forms - set(unknowns)) or ("x",)), frozenset())  # fmt: skip
     return Context(tuple(unknowns), (), frozenset())
-
-
-def _differentials(text: str) -> set[str]:
-    """Names of the differentials of an equation between them, ``M dx + N dy = 0``."""
-    if "=" not in text or "\\int" in text:
-        return set()
-    text = _LEIBNIZ.sub(" ", text)
-    return set(re.findall(r"(?<![A-Za-z\\])d([xyzuvt])(?![A-Za-z])", text))
 
 
 def names_of(question: str, nodes: Sequence[Node], context: Context) -> Names:
@@ -496,10 +464,10 @@ def _has_decimal(node: Node) -> bool:
 
 def _by_words(reference: str, answer: str) -> Outcome:
     wanted, given = _content(reference), _content(answer)
-    if len(wanted) == 1 and set(wanted) <= _YES_OR_NO:
-        said = [w for w in re.findall(r"[a-z]+", answer.lower()) if w in _YES_OR_NO]
+    if len(wanted) == 1 and set(wanted) <= YES_OR_NO:
+        said = [w for w in re.findall(r"[a-z]+", answer.lower()) if w in YES_OR_NO]
         return _verdict(
-            said == list(wanted) and _first_word(answer) in wanted and not HEDGES & set(given),
+            said == list(wanted) and first_word(answer) in wanted and not HEDGES & set(given),
             "words",
         )
     if wanted and all(w.isalpha() for w in wanted):
@@ -511,14 +479,6 @@ def _by_words(reference: str, answer: str) -> Outcome:
         )
         return _verdict(same_words, "words")
     return _verdict(bool(wanted) and wanted == given, "words")
-
-
-_YES_OR_NO = frozenset({"yes", "no", "true", "false"})
-
-
-def _first_word(text: str) -> str:
-    found = re.search(r"[a-z]+", re.sub(r"\\[a-z]+", " ", text.lower()))
-    return found.group() if found else ""
 
 
 def _content(text: str) -> Counter[str]:

@@ -1,6 +1,4 @@
-"""Answers that are one number: with a unit, in percent or degrees, in a sentence, rounded or exact;
-and several amounts named in words.
-"""
+"""Answers that are one number: with a unit, in percent or degrees, in a sentence, rounded or exact."""
 
 # Patterns read better in one line.
 # ruff: noqa: E501
@@ -39,7 +37,7 @@ _IN_UNITS = re.compile(
     r"(?<!\$)(?<! is)(?<!measured)\s\(?in\s+([A-Za-z]+(?:/[A-Za-z^0-9]+|\s+per\s+[A-Za-z]+)?)\)?\s*[.?!)]*\s*$",
     re.I,
 )
-_TEXT = re.compile(
+TEXT_GROUP = re.compile(
     r"\\(?:text|mathrm|mbox|textrm|textbf|operatorname|textnormal)\s*\{([^{}]*(?:\{[^{}]*\})?[^{}]*)\}"
 )
 _NUMBER = (
@@ -92,11 +90,11 @@ def by_quantity(question: str, reference: str, answer: str) -> tuple[str, str, s
     numbers = [q for q in read[:-1] if q is not None]
     given = _rounded(given, approximate)
     for other in numbers:
-        if not _agree(other, given, question, within=True):
+        if not agree(other, given, question, within=True):
             return "incorrect", "units", "the links of the chain differ"
     if approximate and numbers:
         given = numbers[-1]
-    if _agree(wanted, given, question):
+    if agree(wanted, given, question):
         return "correct", "units", ""
     if wanted.units and given.units and not _matching(wanted, given):
         return "incorrect", "units", "different dimensions"
@@ -140,7 +138,7 @@ def _spelled(answer: str) -> str | None:
 
 def read_quantity(text: str) -> Quantity | None:
     """A text that is one number with words or a unit around it; None where it is anything else."""
-    text = _without_dollars(text).strip().strip(",;:").rstrip(".").strip()
+    text = without_dollars(text).strip().strip(",;:").rstrip(".").strip()
     if not text or len(text) > 400:
         return None
     rounded = bool(_DECIMAL.search(text) or _APPROXIMATE.search(text))
@@ -148,7 +146,7 @@ def read_quantity(text: str) -> Quantity | None:
     percent = False
     if (node := _value(text)) is not None:
         return Quantity(node, (), False, rounded)
-    body = _without_lead(_TEXT.sub(lambda m: f" {m.group(1)} ", text))
+    body = _without_lead(TEXT_GROUP.sub(lambda m: f" {m.group(1)} ", text))
     if (node := _value(body)) is not None:
         return Quantity(node, (), False, rounded)
     for match in re.finditer(r"(?<=[\d)}!\s%°A-Za-z])(?=\s*(?:[A-Za-z%°^/$]|\\[%dftmc]))", body):
@@ -169,7 +167,7 @@ def read_quantity(text: str) -> Quantity | None:
     return None
 
 
-def _without_dollars(text: str) -> str:
+def without_dollars(text: str) -> str:
     text = text.replace("$", " ").replace("\\(", " ").replace("\\)", " ").replace("\\ ", " ")
     text = re.sub(r"\\,(?!\d{3}(?!\d))", " ", text)
     return re.sub(r"\\displaystyle|\\[;:!]|\\left(?![a-z])|\\right(?![a-z])|~", " ", text)
@@ -224,7 +222,7 @@ def _compound(text: str, found: list[Quantity]) -> Quantity | None:
     if len(found) != 2 or not _matching(*found):
         return None
     if not re.fullmatch(
-        r"\s*[\d.]+\s*[A-Za-z]+\s*(?:and|,)?\s*[\d.]+\s*[A-Za-z]+\s*", _without_dollars(text)
+        r"\s*[\d.]+\s*[A-Za-z]+\s*(?:and|,)?\s*[\d.]+\s*[A-Za-z]+\s*", without_dollars(text)
     ):
         return None
     large, small = _matching(*found) or (found[0].units[0], found[1].units[0])
@@ -237,7 +235,7 @@ def _compound(text: str, found: list[Quantity]) -> Quantity | None:
 
 def quantities(text: str) -> list[Quantity]:
     """Every plain number of a text with the unit right after it."""
-    plain = _TEXT.sub(lambda m: f" {m.group(1)} ", _without_dollars(text))
+    plain = TEXT_GROUP.sub(lambda m: f" {m.group(1)} ", without_dollars(text))
     found = []
     matches = list(islice(_QUANTITY.finditer(plain), _MAX_NUMBERS + 1))
     if len(matches) > _MAX_NUMBERS:
@@ -269,7 +267,7 @@ def asked_unit(question: str) -> list[Unit]:
     return units_of(match.group(1)) if match else []
 
 
-def _agree(wanted: Quantity, given: Quantity, question: str, within: bool = False) -> bool:
+def agree(wanted: Quantity, given: Quantity, question: str, within: bool = False) -> bool:
     """Whether two quantities are the same; ``within`` a chain a unit may stand at its end only."""
     if wanted.percent or given.percent:
         return _agree_percent(wanted, given, question)
@@ -381,74 +379,4 @@ def _label_fits(label: str, question: str) -> bool:
     ) and not re.search(r"[-+*/^]|\d[A-Za-z]", re.sub(r"_\{[^{}]*\}", "", text).removesuffix("^*"))
 
 
-# amounts in words
-
-
-def by_amounts(_question: str, reference: str, answer: str) -> tuple[str, str, str] | None:
-    """The verdict where the reference names several amounts in words ("9 kg in A, 18 kg in B"):
-    each amount must stand with its own name. None where the reference is nothing of the kind.
-    """
-    wanted = None if "=" in reference else _amounts(reference)
-    if wanted is None or len(wanted) < 2:
-        return None
-    names = _names_of(wanted)
-    if names is None:
-        return None
-    given = _amounts(answer)
-    if given is None or len(given) != len(wanted):
-        return "incorrect", "amounts", "other amounts"
-    pairs: dict[str, Quantity] = {}
-    for quantity, words in given:
-        own = [n for n in names if n in words]
-        if len(own) != 1 or own[0] in pairs:
-            if not any(n in w for _, w in given for n in names):
-                pairs = {n: q for n, (q, _) in zip(names, given, strict=True)}
-                break
-            return "incorrect", "amounts", "an amount without its name"
-        pairs[own[0]] = quantity
-    same = all(
-        name in pairs and _agree(quantity, pairs[name], "")
-        for name, (quantity, _) in zip(names, wanted, strict=True)
-    )
-    return ("correct" if same else "incorrect"), "amounts", "" if same else "amounts differ"
-
-
-def _amounts(text: str) -> list[tuple[Quantity, set[str]]] | None:
-    """Clauses with one amount each, and the words of each; None where a clause holds several."""
-    plain = _TEXT.sub(lambda m: f" {m.group(1)} ", _without_dollars(text))
-    clauses = [
-        c for c in re.split(r"[;\n]|,(?!\d)|(?<![A-Za-z])and(?![A-Za-z])|\.\s", plain) if c.strip()
-    ]
-    out = []
-    for clause in clauses:
-        found = quantities(clause)
-        if not found:
-            continue
-        if len(found) > 1:
-            return None
-        out.append((found[0], set(re.findall(r"[A-Za-z]+", clause))))
-    return out
-
-
-def _names_of(amounts: list[tuple[Quantity, set[str]]]) -> list[str] | None:
-    """The word of each clause that no other clause has; None where one has none."""
-    names = []
-    for k, (_, words) in enumerate(amounts):
-        others = set().union(*(w for j, (_, w) in enumerate(amounts) if j != k))
-        own = sorted(words - others, key=lambda w: (not (len(w) == 1 and w.isupper()), w))
-        own = [w for w in own if not units_of(w) or (len(w) == 1 and w.isupper())]
-        if not own:
-            return None
-        names.append(own[0])
-    return names
-
-
-__all__ = [
-    "TOLERANCE",
-    "Quantity",
-    "by_amounts",
-    "by_quantity",
-    "num",
-    "quantities",
-    "read_quantity",
-]
+__all__ = ["TOLERANCE", "Quantity", "agree", "by_quantity", "quantities", "read_quantity"]
