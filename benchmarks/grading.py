@@ -1,11 +1,15 @@
 """Grading compared with math-verify on labelled pairs: accuracy, false accepts, checks a second and
-core, p99.
+core, p99; and a generated adversarial set.
 
-    python benchmarks/grading.py PAIRS.jsonl [--math-verify-pairs 200] [--fuzz 100000]
+    python benchmarks/grading.py PAIRS.jsonl [--math-verify-pairs 200] [--adversarial 5000]
+        [--seed 2026] [--fuzz 100000]
 
 Both see the same pairs in the same run, one core each, no cache; a pair on which math-verify takes
 longer than its limit counts as
 not accepted. ``--math-verify-pairs`` takes that many pairs at even distances (0: all of them).
+``--adversarial`` adds that many near misses and that many rewrites of built-in problems
+(``grading_cases.py``; several minutes): how many of the first are accepted and of the second
+refused. The tests use the same generator with another seed, so that nothing here was tuned on.
 ``--fuzz`` adds that many random
 inputs to extractor and parser and counts the ones that raise. Prints a table, and one JSON line
 last.
@@ -18,9 +22,11 @@ import selectors
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from grading_cases import near_misses, rewrites, sources
 from rich.console import Console
 from rich.table import Table
 
@@ -155,6 +161,51 @@ def serve() -> None:
         print(json.dumps(accepted), flush=True)
 
 
+def adversarial(count: int, seed: int) -> dict[str, Any]:
+    """Near misses and rewrites of built-in problems, ``count`` of each: how many verdicts are
+    wrong, by kind of change, with examples.
+    """
+    found = sources(seed, university=min(1200, max(60, count // 10)), tiny=max(10, count // 80))
+    out: dict[str, Any] = {"seed": seed, "problems": len(found)}
+    for name, pairs in (
+        ("near_misses", list(near_misses(found, count, seed))),
+        ("rewrites", list(rewrites(found, count, seed))),
+    ):
+        with GradePool(cache_size=0) as pool:
+            grades = pool.grade_many([(p.problem, p.candidate) for p in pairs])
+        wrong = [
+            (p, g)
+            for p, g in zip(pairs, grades, strict=True)
+            if (g.verdict == "correct") != p.label
+        ]
+        out[name] = {
+            "answers": len(pairs),
+            "wrong_verdicts": len(wrong),
+            "share_right": round(1 - len(wrong) / max(1, len(pairs)), 5),
+            "undecided": sum(g.verdict == "undecided" for g in grades),
+            "by_change": dict(Counter(p.category.split(" ")[0] for p, _ in wrong).most_common()),
+            "changes": dict(Counter(p.category.split(" ")[0] for p in pairs).most_common()),
+            "slowest_s": round(max((g.seconds for g in grades), default=0.0), 3),
+            "examples": [
+                {"reference": p.problem.answer, "candidate": p.candidate, "verdict": g.verdict}
+                for p, g in wrong[:5]
+            ],
+        }
+    return out
+
+
+def adversarial_table(found: dict[str, Any]) -> Table:
+    """The adversarial set for people: near misses accepted, rewrites refused."""
+    table = Table("generated", "answers", "wrong verdicts", "slowest, s")
+    for name, said in (
+        ("near_misses", "near misses accepted"),
+        ("rewrites", "rewrites refused"),
+    ):
+        row = found[name]
+        table.add_row(said, str(row["answers"]), str(row["wrong_verdicts"]), str(row["slowest_s"]))
+    return table
+
+
 def fuzz(count: int, seed: int = 1) -> dict[str, Any]:
     """Random inputs through extractor, parser and statement reader: how many raise anything but
     ParseError, and the slowest.
@@ -196,6 +247,8 @@ def main() -> None:
     )
     parser.add_argument("--math-verify-pairs", type=int, default=200)
     parser.add_argument("--fuzz", type=int, default=0)
+    parser.add_argument("--adversarial", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=2026, help="of the adversarial set")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.serve:
@@ -217,6 +270,9 @@ def main() -> None:
     result["times_math_verify"] = round(
         ours["checks_per_s_core"] / max(theirs["checks_per_s_core"], 1e-9), 1
     )
+    if args.adversarial:
+        result["adversarial"] = adversarial(args.adversarial, args.seed)
+        Console(stderr=True).print(adversarial_table(result["adversarial"]))
     if args.fuzz:
         result["fuzz"] = fuzz(args.fuzz)
     print(json.dumps(result))

@@ -43,7 +43,10 @@ def grade_command(
     ),
     subject: SubjectOption = DEFAULT,
     as_json: bool = typer.Option(
-        False, "--json", help="End stdout with one JSON object: the summary."
+        False,
+        "--json",
+        help="Print one JSON object and nothing else: the summary, with the verdicts in it "
+        "unless --out takes them.",
     ),
 ) -> None:
     """Grade answers: one verdict a line, and confusion counts by category if labelled."""
@@ -61,7 +64,9 @@ def grade_command(
         start = time.perf_counter()
         grades = pool.grade_many([(p.problem, p.candidate) for p in pairs])
         summary = summarise(pairs, grades, time.perf_counter() - start, pool.size)
-    if out is None:
+    if as_json and out is None:
+        summary["grades"] = _records(pairs, grades)
+    elif out is None:
         _write(pairs, grades, sys.stdout)
     else:
         try:
@@ -69,12 +74,19 @@ def grade_command(
                 _write(pairs, grades, stream)
         except OSError as error:
             raise UserError(f"Cannot write {out}: {error.strerror}.") from None
-    _show(summary, Console(stderr=as_json or out is None))
     if as_json:
         print(json.dumps(summary))
+    else:
+        _show(summary, Console(stderr=out is None))
 
 
 def _write(pairs: Sequence[Pair], grades: Sequence[Grade], stream: TextIO) -> None:
+    for record in _records(pairs, grades):
+        stream.write(json.dumps(record) + "\n")
+
+
+def _records(pairs: Sequence[Pair], grades: Sequence[Grade]) -> list[dict[str, Any]]:
+    records = []
     for pair, grade in zip(pairs, grades, strict=True):
         record: dict[str, Any] = {
             "id": pair.id,
@@ -86,7 +98,8 @@ def _write(pairs: Sequence[Pair], grades: Sequence[Grade], stream: TextIO) -> No
         }
         if pair.label is not None:
             record["label"] = pair.label
-        stream.write(json.dumps(record) + "\n")
+        records.append(record)
+    return records
 
 
 def _show(summary: dict[str, Any], console: Console) -> None:

@@ -9,9 +9,8 @@ import functools
 import hashlib
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from functools import cache
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -210,7 +209,6 @@ def _to_dict(row: Any) -> dict[str, Any]:
 
 
 # evaluating them for every row takes longer than making the row
-_hints: Callable[[Any], dict[str, Any]] = cache(typing.get_type_hints)
 
 
 def from_record(record: Mapping[str, Any], row_type: type[Row]) -> Row:

@@ -72,20 +72,6 @@ def stated_fields(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def fields_of_line(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Kind, equation, conditions and unknown of a line for ``lbt grade``, as arguments of
-    OdeProblem. Raises ValueError, TypeError where a condition is none."""
-    conditions = tuple(
-        Condition(int(order), str(at), str(value)) for order, at, value in record.get("ics") or []
-    )
-    return {
-        "kind": record.get("kind") or "other",
-        "ode": record.get("ode"),
-        "ics": conditions,
-        "func": record.get("func"),
-    }
-
-
 def conditions_of(value: Any) -> tuple[Condition, ...]:
     """Conditions from ``[[order, at, value], …]`` or ``[{"order", "at", "value"}, …]``, also as
     JSON text; others are dropped.

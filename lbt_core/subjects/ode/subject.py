@@ -52,7 +52,9 @@ class OdeSubject(Subject):
         return enrichment.enrich(problem)
 
     def from_record(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        return enrichment.fields_of_line(record)
+        from lbt_core.subjects.ode.lines import fields_of_line  # noqa: PLC0415 - loads numpy
+
+        return fields_of_line(record)
 
     def keys(self, problem: Any, purpose: Purpose) -> Sequence[str]:
         of = {"merge": merge_keys, "leak": leak_keys, "duplicate": duplicate_keys}[purpose]

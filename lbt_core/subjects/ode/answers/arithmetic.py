@@ -8,6 +8,7 @@ by the caller.
 import math
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ class Backend:
     """Elementwise numbers and functions. ``exact`` is False for doubles, True for many digits."""
 
     exact = False
+    tolerance = 0.0  # what is this small against its terms is zero, for exact backends
 
     def number(self, value: Fraction) -> Any:
         """A rational as a scalar; a double beyond range is infinite."""
@@ -64,22 +66,32 @@ class Backend:
 
 
 class ManyDigits(Backend):
-    """mpmath numbers in object arrays; slow, used to settle what doubles leave open."""
+    """mpmath numbers of ``digits`` digits in object arrays; slow, settles what doubles leave
+    open.
+    """
 
     exact = True
 
+    def __init__(self, digits: int):
+        self.digits = digits
+        self.tolerance = 10.0 ** -min(digits // 2, 290)
+
+    @property
+    def mp(self) -> Any:
+        return _mp(self.digits)
+
     def number(self, value: Fraction) -> Any:
-        mp = _mp()
+        mp = self.mp
         return mp.mpc(mp.mpf(value.numerator) / value.denominator)
 
     def constant(self, name: str) -> Any:
-        mp = _mp()
+        mp = self.mp
         return {"pi": mp.mpc(+mp.pi), "e": mp.mpc(+mp.e), "i": mp.mpc(0, 1), "inf": mp.mpc(mp.inf)}[
             name
         ]
 
     def array(self, values: Any) -> Array:
-        mp = _mp()
+        mp = self.mp
         flat = np.asarray(values, dtype=complex)
         out = np.empty(flat.shape, dtype=object)
         for k, v in enumerate(flat):
@@ -87,13 +99,15 @@ class ManyDigits(Backend):
         return out
 
     def call(self, name: str, *args: Array) -> Array:
-        return _vector(_mp_function(name))(*args)
+        return _vector(_mp_function(name, self.mp))(*args)
 
     def power(self, base: Array, exponent: Array) -> Array:
-        return _vector(lambda a, b: _mp().power(a, b))(base, exponent)
+        mp = self.mp
+        return _vector(lambda a, b: mp.power(a, b))(base, exponent)
 
     def real(self, value: Array) -> Array:
-        return _vector(lambda a: _mp().mpc(_mp().re(a)))(value)
+        mp = self.mp
+        return _vector(lambda a: mp.mpc(mp.re(a)))(value)
 
     def finite(self, value: Array) -> Any:
         return np.array([_is_finite(v) for v in np.atleast_1d(value)])
@@ -110,11 +124,13 @@ def _is_finite(value: Any) -> bool:
     return math.isfinite(size) and size < 1e100
 
 
-def _mp() -> Any:
+@lru_cache(maxsize=64)
+def _mp(digits: int = MP_DIGITS) -> Any:
     import mpmath  # noqa: PLC0415 - heavy import, only where used
 
-    mpmath.mp.dps = MP_DIGITS
-    return mpmath.mp
+    context = mpmath.mp.clone()
+    context.dps = digits
+    return context
 
 
 def _vector(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,8 +150,8 @@ def _variadic(at: Callable[..., Any]) -> Callable[..., Any]:
     return apply
 
 
-def _mp_function(name: str) -> Callable[..., Any]:
-    mp = _mp()
+def _mp_function(name: str, context: Any = None) -> Callable[..., Any]:
+    mp = context or _mp()
     table: dict[str, Any] = {
         "exp": mp.exp,
         "ln": mp.log,
@@ -225,4 +241,10 @@ _NUMPY: dict[str, Callable[..., Any]] = {
 }
 
 DOUBLES = Backend()
-DIGITS = ManyDigits()
+DIGITS = ManyDigits(MP_DIGITS)
+
+
+@lru_cache(maxsize=64)
+def digits(count: int) -> ManyDigits:
+    """The backend with at least ``count`` digits (rounded up, so that few kinds of it exist)."""
+    return ManyDigits(next((d for d in (MP_DIGITS, 80, 160, 320, 640) if d >= count), 1200))

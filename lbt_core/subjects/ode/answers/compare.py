@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from lbt_core.method.extraction import strip_dollars
 from lbt_core.store.rows import Problem
+from lbt_core.subjects.ode.answers.amounts import by_amounts
 from lbt_core.subjects.ode.answers.equations import difference, is_value, summands
 from lbt_core.subjects.ode.answers.expr import (
     Node,
@@ -22,9 +23,27 @@ from lbt_core.subjects.ode.answers.expr import (
     sym,
     symbols,
 )
+from lbt_core.subjects.ode.answers.forms import (
+    indices_of,
+    plain_residual,
+    same_curves,
+    same_when_solved,
+    unshifted_answer,
+)
+from lbt_core.subjects.ode.answers.hints import (
+    LEIBNIZ,
+    YES_OR_NO,
+    differentials,
+    first_word,
+    integers,
+    is_prose,
+)
 from lbt_core.subjects.ode.answers.numbers import Names, equal_values, same_equation, same_family
 from lbt_core.subjects.ode.answers.parser import Context
+from lbt_core.subjects.ode.answers.quantities import TOLERANCE, by_quantity
 from lbt_core.subjects.ode.answers.question import token_runs
+from lbt_core.subjects.ode.answers.real_sets import by_set
+from lbt_core.subjects.ode.answers.sequences import by_family, without_domain
 from lbt_core.subjects.ode.answers.statements import (
     HEDGES,
     Answer,
@@ -33,7 +52,6 @@ from lbt_core.subjects.ode.answers.statements import (
     relation_sides,
     resolve,
 )
-from lbt_core.subjects.ode.answers.units import split_unit
 from lbt_core.subjects.ode.answers.vocabulary import DECISIVE, FILLERS
 
 Outcome = tuple[str, str, str]
@@ -41,23 +59,20 @@ Outcome = tuple[str, str, str]
 _PRIMED = re.compile(
     r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w+\}?)?)\s*(?:'+|\^\{?\\prime)|\\d+ot\{\s*([A-Za-z])\s*\}"
 )
-_LEIBNIZ = re.compile(
-    r"(?:d|\\partial)\s*(?:\^\{?\d\}?)?\s*([A-Za-z])\s*(?:\([^)]*\))?\s*\}?\s*(?:/|\{)\s*(?:d|\\partial)\s*([A-Za-z])"
-)
+_FACTOR_PRIMED = re.compile(r"(?<![A-Za-z\\])[A-Za-z]([yuvwz])'")
 _PARTIAL = re.compile(r"\b([uvwyz])_\{?([xyzt]{1,2})\}?")
 _CONSTANT = re.compile(r"(?:[CcKk](?:_\w+)?|[ABDE])$")
-_NUMERIC_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """What comparing needs to know: the names, whether rounding is allowed, and whether intervals
-    are asked for.
+    """What comparing needs to know: the names, whether intervals are asked for, and whether a
+    decimal may be rounded.
     """
 
     names: Names
-    numeric: bool
     interval: bool = False
+    rounding: bool = True
 
 
 def by_reference(problem: Problem, answer: str) -> Outcome:
@@ -67,26 +82,32 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
     reference = strip_dollars(problem.answer)
     if _squeeze(reference) == _squeeze(answer):
         return "correct", "identical", ""
+    for method in (by_quantity, by_amounts, by_set, by_family):
+        outcome = method(problem.question, reference, answer)
+        if outcome is not None:
+            return outcome
+    if is_prose(reference):
+        return _by_words(reference, answer)
     context = context_of(problem.question, reference, answer)
+    reference, answer = without_domain(reference), without_domain(answer)
     try:
-        wanted = resolve_values(read_answer(reference, context))
+        wanted = unshifted_answer(resolve_values(read_answer(reference, context)))
     except ParseError:
         wanted = None
     if wanted is None or not wanted.statements:
         return _by_words(reference, answer)
-    names = names_of(problem.question, [s.node for s in wanted.statements], context)
+    nodes = [s.node for s in wanted.statements]
+    names = names_of(problem.question, nodes, context)
+    names = replace(names, integers=integers(problem.question, nodes))
     interval = re.search(
         r"interval|converge|domain|for (?:what|which) (?:values|\$)", problem.question, re.I
     )
-    case = _Case(names, problem.kind == "numeric", interval is not None)
-    quantity = _by_quantity(reference, answer, context, case)
-    if quantity is not None:
-        return quantity
+    case = _Case(names, interval is not None)
     if len(re.findall(r"[A-Za-z]{3,}", re.sub(r"\\[A-Za-z]+", "", reference))) > 2 and _tokens(
         reference
     ) == _tokens(answer):
         return "correct", "words", ""
-    given = resolve_values(read_answer(answer, context))
+    given = unshifted_answer(resolve_values(read_answer(answer, context)))
     if given.hedged:
         return "incorrect", "hedge", "a condition or several answers"
     if given.failed:
@@ -135,13 +156,19 @@ def context_of(*texts: str) -> Context:
         text = text[:4000]
         for match in _PRIMED.finditer(text):
             unknowns[re.sub(r"[{}]", "", match.group(1) or match.group(2))] = None
-        for match in _LEIBNIZ.finditer(text):
+        for match in _FACTOR_PRIMED.finditer(text):
+            unknowns[match.group(1)] = None
+        for match in LEIBNIZ.finditer(text):
             unknowns[match.group(1)] = None
             variables[match.group(2)] = None
         for match in _PARTIAL.finditer(text):
             unknowns[match.group(1)] = None
     for name in ("f", "g", "F", "X", "Y"):
         unknowns.pop(name, None)
+    forms = {v for t in texts[1:] for v in differentials(t[:4000])}
+    if len(forms) == 2:  # the answer is a differential form
+        return Context(tuple(sorted(forms & set(unknowns) or forms - {"x", "t"})),
+                       tuple(sorted(forms - set(unknowns)) or ("x",)), frozenset())  # fmt: skip
     return Context(tuple(unknowns), (), frozenset())
 
 
@@ -151,6 +178,8 @@ def names_of(question: str, nodes: Sequence[Node], context: Context) -> Names:
     """
     every = set().union(*(symbols(n) for n in nodes)) if nodes else set()
     in_question = {t.val for run in token_runs(question) for t in run if t.kind == "s"}
+    if re.search(r"trajector|famil(?:y|ies)\b", question, re.I):
+        in_question -= {n for n in in_question if _CONSTANT.match(n)}
     constants = {n for n in every if _CONSTANT.match(n) and n not in in_question}
     return Names(frozenset(every - constants), frozenset(constants), frozenset(in_question))
 
@@ -176,12 +205,29 @@ def same_answer(wanted: Answer, given: Answer, case: _Case) -> bool:
     named = _assignments(wanted.statements)
     if named is not None and len(named) > 1:
         return _same_assignments(named, given, case)
+    point = _point_of(wanted, given)
+    if point is not None:
+        return same_value(wanted.statements[0].node, point, case)
     left, right = _values(wanted.statements), _values(given.statements)
     if len(left) > 1 or _many(wanted.statements[0].node):
         return _same_multiset(left, right, case)
-    if len(right) != 1:
+    one_curve = len(given.statements) == 1 and bool(case.names.constants)
+    if len(right) != 1 and not (one_curve and has_op(given.statements[0].node, "pm")):
         return False
     return same(wanted.statements[0].node, given.statements[0].node, case)
+
+
+def _point_of(wanted: Answer, given: Answer) -> Node | None:
+    """``x = 2, y = -3`` as the point (2, -3), where a point is wanted; None where it is not."""
+    if len(wanted.statements) != 1 or len(given.statements) < 2:
+        return None
+    goal, named = wanted.statements[0].node, _assignments(given.statements)
+    if goal.op != "tuple" or named is None or len(named) != len(goal.args):
+        return None
+    order = sorted(named)
+    if order not in (["x", "y"], ["x", "y", "z"], ["u", "v"], ["a", "b"]):
+        return None
+    return Node("tuple", tuple(named[n] for n in order), goal.val)
 
 
 def _many(node: Node) -> bool:
@@ -245,7 +291,7 @@ def _same_multiset(left: list[Node], right: list[Node], case: _Case) -> bool:
         if len(right) == 1 and right[0].op in ("tuple", "vec") and len(right[0].args) == len(left):
             return _same_multiset(left, list(right[0].args), case)
         return False
-    exact = _Case(case.names, False)
+    exact = replace(case, rounding=True)
     rest = list(right)
     for value in left:
         for k, other in enumerate(rest):
@@ -276,15 +322,25 @@ def same(wanted: Node, given: Node, case: _Case) -> bool:
             return False
         return _same_relation(left, right, case)
     value = wanted if left is None else left[-1]
+    if left and right and all(len(indices_of([n])) and _counts(n) > 1 for n in (wanted, given)):
+        return _same_relation(left, right, case)
     if right is None:
         return same_value(value, given, case)
     if _solved(right):
-        if left is not None and left[0] != right[0] and _misnamed(left[0], right[0], case):
-            return False
+        if left is not None and left[0] != right[0]:
+            if len(left) == len(right) == 2 and same_curves(left, right, case.names.constants):
+                return True
+            if _misnamed(left[0], right[0], case):
+                return False
         return all(same_value(value, side, case) for side in right[1:])
     if left is not None and not case.names.constants:
         return _same_relation(left, right, case)
-    return False
+    return left is not None and same_curves(left, right, case.names.constants)
+
+
+def _counts(node: Node) -> int:
+    """How many terms of a sequence a statement names."""
+    return sum(1 for name in symbols(node) if indices_of([sym(name)]))
 
 
 def _as_interval(node: Node) -> Node:
@@ -333,7 +389,7 @@ def _misnamed(wanted: Node, given: Node, case: _Case) -> bool:
 def _solved(sides: Sequence[Node]) -> bool:
     """``name = …`` with the name on the left only (also a vector of names)."""
     first = sides[0]
-    if first.op == "vec":
+    if first.op in ("vec", "tuple"):
         return all(a.op == "sym" for a in first.args)
     if first.op == "fn" and len(first.args) == 1 and first.args[0].op == "sym":
         return True
@@ -347,8 +403,18 @@ def _solved(sides: Sequence[Node]) -> bool:
 def _same_relation(left: Sequence[Node], right: Sequence[Node], case: _Case) -> bool:
     if len(left) != 2 or len(right) != 2:
         return False
+    special = any(has_op(s, "at") for s in (*left, *right))
     a, b = (rebuild(difference(*sides), _name_derivative) for sides in (left, right))
-    return same_equation(summands(a), summands(b), case.names)
+    if not any(has_op(n, "differential", "pm") for n in (a, b)) and same_equation(
+        summands(a), summands(b), case.names
+    ):
+        return True
+    if special:
+        return False
+    p, q = plain_residual(*left), plain_residual(*right)
+    if same_when_solved(p, q):
+        return True
+    return same_curves(left, right, case.names.constants)
 
 
 def _name_derivative(node: Node) -> Node | None:
@@ -385,8 +451,8 @@ def same_value(wanted: Node, given: Node, case: _Case) -> bool:
     if not is_value(wanted) or not is_value(given):
         return False
     if not symbols(wanted) and not symbols(given):
-        rounded = case.numeric or _has_decimal(wanted) or _has_decimal(given)
-        return equal_values(wanted, given, case.names, _NUMERIC_TOLERANCE if rounded else 0.0)
+        rounded = case.rounding and (_has_decimal(wanted) or _has_decimal(given))
+        return equal_values(wanted, given, case.names, TOLERANCE if rounded else 0.0)
     if case.names.constants:
         return same_family(wanted, given, case.names)
     return equal_values(wanted, given, case.names)
@@ -403,48 +469,20 @@ def _has_decimal(node: Node) -> bool:
     return has(node, lambda n: n.op == "num" and n.val.denominator != 1)
 
 
-def _by_quantity(reference: str, answer: str, context: Context, case: _Case) -> Outcome | None:
-    """Numbers with units; None where the reference is not one number."""
-    value, unit = split_unit(reference)
-    try:
-        wanted = read_answer(value, context)
-    except ParseError:
-        return None
-    number = _number(wanted)
-    if number is None:
-        return None
-    text, own = split_unit(answer)
-    if own is None and unit is None and relation_sides(wanted.statements[0].node) is None:
-        return None
-    given = read_answer(text, context)
-    other = _number(given)
-    if other is None or given.hedged or given.alternatives or given.failed:
-        return None
-    if unit and own:
-        if unit[0] != own[0]:
-            return "incorrect", "units", "different dimensions"
-        factors = (unit[1], own[1])
-    else:
-        factors = (1.0, 1.0)
-    return _verdict(equal_values(number, other, case.names, _NUMERIC_TOLERANCE, factors), "units")
-
-
-def _number(answer: Answer) -> Node | None:
-    if len(answer.statements) != 1:
-        return None
-    node = answer.statements[0].node
-    sides = relation_sides(node)
-    if sides:
-        node = sides[1] if sides[0].op == "sym" else sides[0]
-    return node if is_value(node) and not symbols(node) else None
-
-
 def _by_words(reference: str, answer: str) -> Outcome:
     wanted, given = _content(reference), _content(answer)
+    if len(wanted) == 1 and set(wanted) <= YES_OR_NO:
+        said = [w for w in re.findall(r"[a-z]+", answer.lower()) if w in YES_OR_NO]
+        return _verdict(
+            said == list(wanted) and first_word(answer) in wanted and not HEDGES & set(given),
+            "words",
+        )
     if wanted and all(w.isalpha() for w in wanted):
         extra = set(given) - set(wanted)
         same_words = (
-            set(wanted) <= set(given) and not extra & DECISIVE and not HEDGES & set(_tokens(answer))
+            set(wanted) <= set(given)
+            and not extra & DECISIVE
+            and not (HEDGES - set(wanted)) & set(_tokens(answer))
         )
         return _verdict(same_words, "words")
     return _verdict(bool(wanted) and wanted == given, "words")
@@ -459,5 +497,7 @@ def _content(text: str) -> Counter[str]:
 
 def _tokens(text: str) -> list[str]:
     text = re.sub(r"\\(?:text|mathrm|emph|textbf|mbox)\s*\{([^{}]*)\}", r" \1 ", text[:4000])
-    words = re.findall(r"[a-z]+|\d+|[-+=^*/<>]", text.lower())
+    text = re.sub(r"\b(non|under|over|semi|un)-(?=[a-z])", r"\1", text.lower())
+    text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
+    words = re.findall(r"[a-z]+|\d+|[-+=^*/<>]", text)
     return [w for w in words if w not in FILLERS]

@@ -19,6 +19,7 @@ from lbt_core.subjects.ode.answers.expr import (
 )
 from lbt_core.subjects.ode.answers.parser import Context, parse_sympy
 
+_IMPULSE = "an impulse cannot be checked point by point"
 _FUNC = re.compile(r"\s*([A-Za-z]+(?:_\w+)?\d*)\s*\(\s*([A-Za-z]+(?:_\w+)?)\s*\)\s*")
 
 
@@ -74,6 +75,13 @@ def functions_of(func: str) -> tuple[tuple[str, ...], str]:
     return names, variables.pop()
 
 
+def is_impulse(error: ParseError) -> bool:
+    """Whether equations were refused only for an impulse, so that the reference is compared with
+    instead.
+    """
+    return str(error) == _IMPULSE
+
+
 def _plain_name(name: str) -> str:
     match = re.fullmatch(r"([A-Za-z]+)(\d+)", name)
     return f"{match.group(1)}_{match.group(2)}" if match else name
@@ -99,7 +107,7 @@ def compile_equations(ode: str, ics: tuple[tuple[int, str, str], ...], func: str
                 name, ((_, order), *_more) = node.val
                 orders[name] = max(orders.get(name, 0), order)
             if node.op == "fn" and node.val == "DiracDelta":
-                raise ParseError("an impulse cannot be checked point by point")
+                raise ParseError(_IMPULSE)
             if node.op in ("at", "differential"):
                 raise ParseError(f"{node.op} in an equation")
     named = tuple(rebuild(r, _name_derivative) for r in residuals)

@@ -153,7 +153,8 @@ def by_equations(
 ) -> Outcome:
     """The verdict by substitution into the problem's equations."""
     read = resolve(_without_notes(read_answer(answer, equations.context), equations))
-    if not reference and (read.hedged or read.alternatives):
+    several = read.alternatives and not re.search(r"\bor\b", problem.answer)
+    if not reference and (read.hedged or several):
         return "incorrect", "hedge", "several answers or a condition"
     needed = 0 if reference else required_rank(problem, equations)
     outcome = _attempt(problem, equations, read, needed, reference)

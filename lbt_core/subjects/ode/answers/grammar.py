@@ -155,7 +155,7 @@ class Grammar:
 
     def power(self) -> Node:
         self.deeper()
-        base = self.postfix()
+        base = self.mixed_number() or self.postfix()
         while self.is_op("^"):
             self.next()
             if self.is_op("'") or (self.is_op("{") and self.is_op("'", ahead=1)):
@@ -172,6 +172,31 @@ class Grammar:
                 base = fn("factorial", base)
         self.depth -= 1
         return base
+
+    def mixed_number(self) -> Node | None:
+        r"""``2\frac{2}{3}`` and ``2 2/3`` as 8/3: a whole number beside a proper fraction of
+        digits; None (and no progress) where something else stands here.
+        """
+        whole = self.peek()
+        if whole.kind != "n" or not whole.val.isdigit() or self.context.sympy:
+            return None
+        texts = [t.val for t in self.tokens[self.pos + 1 : self.pos + 8]]
+        if texts[:1] == ["frac"]:
+            digits = [t for t in texts[1:] if t not in "{}"][:2]
+            length = 1 + len(texts[1:]) if len(digits) < 2 else _length_of_fraction(texts)
+        elif len(texts) > 2 and texts[1] == "/" and not self.peek(1).glued:
+            digits, length = [texts[0], texts[2]], 3
+            if texts[3:4] in (["^"], ["!"]):
+                return None
+        else:
+            return None
+        if len(digits) < 2 or not length or not all(d.isdigit() and len(d) < 10 for d in digits):
+            return None
+        top, bottom = int(digits[0]), int(digits[1])
+        if not 0 < top < bottom:
+            return None
+        self.pos += 1 + length
+        return num(Fraction(int(whole.val)) + Fraction(top, bottom))
 
     def raised(self, base: Node, exponent: Node) -> Node:
         if base.op in ("vec", "tuple") and exponent.op == "sym" and exponent.val in ("T", "t"):
@@ -355,3 +380,18 @@ class Grammar:
     def command(self) -> Node:
         """A LaTeX command with its arguments."""
         raise NotImplementedError
+
+
+def _length_of_fraction(texts: Sequence[str]) -> int:
+    """Tokens of ``frac`` with two arguments that are one number each, braced or not; 0 where they
+    are anything else.
+    """
+    at = 1
+    for _ in range(2):
+        if texts[at : at + 1] == ["{"]:
+            if texts[at + 2 : at + 3] != ["}"]:
+                return 0
+            at += 3
+        else:
+            at += 1
+    return at if at <= len(texts) else 0

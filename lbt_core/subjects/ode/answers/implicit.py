@@ -5,10 +5,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lbt_core.subjects.ode.answers.arithmetic import DOUBLES, Array
+from lbt_core.subjects.ode.answers.arithmetic import DIGITS, DOUBLES, Array, Backend
+from lbt_core.subjects.ode.answers.branches import factors, real_points, vanishes_at_zero
 from lbt_core.subjects.ode.answers.equations import Equations, difference, summands
-from lbt_core.subjects.ode.answers.expr import Node, ParseError, symbols
-from lbt_core.subjects.ode.answers.points import STEP, constant_values, judge, non_analytic, widen
+from lbt_core.subjects.ode.answers.expr import ZERO, Node, ParseError, symbols
+from lbt_core.subjects.ode.answers.points import (
+    QUADRATURE,
+    STEP,
+    Judged,
+    constant_values,
+    evaluator,
+    judge,
+    non_analytic,
+    widen,
+)
 from lbt_core.subjects.ode.answers.solutions import (
     Check,
     Columns,
@@ -19,6 +29,7 @@ from lbt_core.subjects.ode.answers.solutions import (
     with_differences,
 )
 from lbt_core.subjects.ode.answers.taylor import Evaluator, Series
+from lbt_core.subjects.ode.answers.visibility import many_valued, settled_by_digits
 
 _ITERATIONS = 40
 
@@ -29,8 +40,11 @@ def check_implicit(equations: Equations, left: Node, right: Node) -> Check:
     """
     if len(equations.unknowns) != 1:
         raise ParseError("implicit solution of a system")
-    curve = difference(left, right)
     unknown = equations.unknowns[0]
+    parts = factors(left, right, unknown)
+    if parts:
+        return _product(equations, parts)
+    curve = difference(left, right)
     if unknown not in symbols(curve):
         raise ParseError("the unknown does not occur")
     names = free_constants([curve], equations)
@@ -38,6 +52,53 @@ def check_implicit(equations: Equations, left: Node, right: Node) -> Check:
         raise ParseError("too many constants")
     with np.errstate(all="ignore"):
         return _check(equations, curve, unknown, names)
+
+
+def _product(equations: Equations, parts: list[Node]) -> Check:
+    """A product that vanishes: each factor that has real points must be a solution by itself."""
+    checks: list[Check] = []
+    for part in parts:
+        names = free_constants([part], equations)
+        env = _real_columns(equations, names)
+        which, _ = real_points(part, equations.unknowns[0], env)
+        if len(which) or names:
+            checks.append(check_implicit(equations, part, ZERO))
+    if not checks:
+        return Check(False, True, 0, "no point on the curve")
+    for check in checks:
+        if not check.solves or not check.fits:
+            return Check(
+                check.solves, check.fits, check.rank, f"a branch of its own: {check.detail}"
+            )
+    return max(checks, key=lambda c: c.rank)
+
+
+def _real_columns(equations: Equations, names: Sequence[str]) -> dict[str, Array]:
+    env = base_columns(equations, names, True)
+    return {n: np.real(series[0][:6]) for n, series in env.items()}
+
+
+def _other_branch(equations: Equations, curve: Node, unknown: str) -> str:
+    """Why a curve without constants holds more than the solution: another real branch of it that
+    solves nothing. Empty where there is none, or where branches of roots may explain it.
+    """
+    env = _real_columns(equations, ())
+    if vanishes_at_zero(curve, unknown, equations, env):
+        zero = [g for g in equations.conditions if g.order == 0 and g.values[0] == ZERO]
+        if not zero:
+            return f"{unknown} = 0 is a branch of its own"
+    if many_valued([curve, *equations.residuals]):
+        return ""
+    which, y = real_points(curve, unknown, env)
+    if not len(which):
+        return ""
+    columns: Columns = {n: [v[which] + 0j] for n, v in env.items()}
+    columns[equations.variable].append(np.ones(len(which), dtype=complex))
+    order = max(max(equations.orders), 1)
+    jets = {unknown: implicit_series(curve, unknown, columns, y + 0j, order)}
+    judged, _ = judge_residuals(equations, columns, jets, len(which), DOUBLES)
+    wrong = any(int(np.sum(j.nonzero)) >= 3 for j in judged)
+    return "another branch solves nothing" if wrong else ""
 
 
 def _check(equations: Equations, curve: Node, unknown: str, names: list[str]) -> Check:
@@ -56,13 +117,54 @@ def _check(equations: Equations, curve: Node, unknown: str, names: list[str]) ->
     jets = {unknown: implicit_series(curve, unknown, env, y, order)}
     hidden = np.where(solved, 1.0, np.nan)
     jets[unknown] = [np.concatenate([c[:count] * hidden, c[count:]]) for c in jets[unknown]]
-    judged, _ = judge_residuals(equations, env, jets, count, DOUBLES)
+    judged, terms = judge_residuals(equations, env, jets, count, DOUBLES, QUADRATURE)
     rank = jacobian_rank(equations, jets, names, bases, count) if names else 0
-    detail = f"residual {judged[0].worst:.2g}"
-    if not judged[0].passes:
-        return Check(False, True, rank, detail)
+    branching = many_valued([curve, *equations.residuals])
+    settles = settled_by_digits([curve, *equations.residuals])
+    if settles and judged[0].passes and not _exact_enough(terms[0], judged[0], 1e-14):
+        judged, terms = _with_digits(equations, curve, unknown, env, y, count, order, hidden)
+        if not _exact_enough(terms[0], judged[0], 1e-13):
+            return Check(False, True, rank, f"residual {judged[0].worst:.2g}")
+    if not (judged[0].passes if branching else judged[0].everywhere):
+        return Check(False, True, rank, f"residual {judged[0].worst:.2g}")
+    detail = f"residual {judged[0].agreeing:.2g}"
+    if equations.conditions and not names and (why := _other_branch(equations, curve, unknown)):
+        return Check(True, False, rank, why)
     fits = _fits(equations, curve, unknown, names) if equations.conditions else True
     return Check(True, fits, rank, detail if fits else "conditions fail")
+
+
+def _exact_enough(terms: list[Array], judged: Judged, bound: float) -> bool:
+    """Whether half of the points that count have a residual as small as rounding leaves."""
+    total = np.array([float(abs(v)) for v in np.atleast_1d(sum(terms[1:], terms[0]))])
+    scale: Array = sum(np.array([float(abs(v)) for v in np.atleast_1d(t)]) for t in terms)
+    counted = judged.zero & (scale > 0)
+    return not np.any(counted) or bool(np.median(total[counted] / scale[counted]) <= bound)
+
+
+def _with_digits(
+    equations: Equations,
+    curve: Node,
+    unknown: str,
+    env: Columns,
+    y: Array,
+    count: int,
+    order: int,
+    hidden: Array,
+) -> tuple[list[Judged], list[list[Array]]]:
+    """The residuals with many digits, at the points that doubles found on the curve."""
+    short = {k: [c[:count] for c in v] for k, v in env.items()}
+    jets = {unknown: implicit_series(curve, unknown, short, y[:count], order, DIGITS)}
+    jets[unknown] = [c * hidden for c in jets[unknown]]
+    judged, terms = judge_residuals(equations, short, jets, count, DIGITS)
+    ratios = []
+    for one, parts in zip(judged, terms, strict=True):
+        total = DIGITS.magnitude(sum(parts[1:], parts[0]))
+        scale = sum(DIGITS.magnitude(t) for t in parts)
+        finite = np.isfinite(scale) & (scale > 0)
+        zero = finite & (total <= QUADRATURE * scale)
+        ratios.append(Judged(zero, finite & ~zero, one.worst, one.agreeing))
+    return ratios, terms
 
 
 def _guess(equations: Equations, count: int) -> Array:
@@ -126,15 +228,19 @@ def _solve(curve: Node, name: str, env: Columns, start: Array) -> tuple[Array, A
     return values, good
 
 
-def implicit_series(curve: Node, unknown: str, env: Columns, y: Array, order: int) -> Series:
+def implicit_series(
+    curve: Node, unknown: str, env: Columns, y: Array, order: int, backend: Backend = DOUBLES
+) -> Series:
     """Taylor series of y(x) on the curve: each coefficient is linear in F's, with slope F_y."""
+    env = evaluator(backend, 0, env).env
+    y = backend.array(y)
     fixed = {k: v[:1] for k, v in env.items() if k != unknown}
-    slope = Evaluator(DOUBLES, 1, {**fixed, unknown: [y, np.ones_like(y)]}).series(curve)
+    slope = Evaluator(backend, 1, {**fixed, unknown: [y, 0 * y + 1]}).series(curve)
     if len(slope) < 2:
         raise ParseError("the unknown cancels")
     series: Series = [y]
     for k in range(1, order + 1):
-        trial = Evaluator(DOUBLES, k, {**env, unknown: [*series, 0 * y]}).series(curve)
+        trial = Evaluator(backend, k, {**env, unknown: [*series, 0 * y]}).series(curve)
         coefficient = trial[k] if k < len(trial) else 0 * y
         series.append(-coefficient / slope[1])
     return series

@@ -2,7 +2,7 @@
 
 import re
 
-from lbt_core.subjects.ode.answers.expr import Node, ParseError, differentiate, fn, num, sym
+from lbt_core.subjects.ode.answers.expr import Node, ParseError, differentiate, fn, num, sub, sym
 from lbt_core.subjects.ode.answers.grammar import Grammar
 
 _CONSTANT_LIKE = re.compile(r"[CcKk](_\w+)?$")
@@ -46,6 +46,8 @@ class NameGrammar(Grammar):
             return Node("const", (), "i")
         if (bessel := self.bessel(name)) is not None:
             return bessel
+        if (step := self.named_step(name)) is not None:
+            return step
         if name == "W" and self.is_op("(") and "W" not in context.names:
             return fn("LambertW", self.group())
         if name == "L" and self.transform():
@@ -67,6 +69,28 @@ class NameGrammar(Grammar):
         else:
             return None
         return fn(kind, order, self.group())
+
+    def named_step(self, name: str) -> Node | None:
+        r"""``u_2(t)``, ``u_\pi(t)``: the unit step at 2 or at pi; None (and no progress) where the
+        symbol is something else.
+        """
+        start = self.pos
+        letter, _, at = name.partition("_")
+        if letter not in ("u", "U", "H") or letter in self.context.names | {*self.context.unknowns}:
+            return None
+        if at.isdigit():
+            point = num(int(at))
+        elif not at and self.is_op("_"):
+            self.next()
+            point = self.piece()
+        else:
+            return None
+        if self.is_op("(") and self.peek(1).kind == "s" and self.is_op(")", ahead=2):
+            argument = self.group()
+            if not self.is_op("="):
+                return fn("Heaviside", sub(argument, point))
+        self.pos = start
+        return None
 
     def transform(self) -> bool:
         r"""Moves past ``\{f\}`` or ``^{-1}\{F\}`` after an L: what is transformed; False where
@@ -208,6 +232,9 @@ class NameGrammar(Grammar):
         if self.is_op("(", "[", "{"):
             node = self.group()
             return node.args if node.op == "tuple" and node.val == "()" else (node,)
+        if self.is_op("\\{"):
+            node = self.group()
+            return node.args
         return (self.bare_argument(),)
 
     def bare_argument(self) -> Node:

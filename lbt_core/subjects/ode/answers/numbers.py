@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from lbt_core.subjects.ode.answers.arithmetic import DIGITS, DOUBLES, Array, Backend
+from lbt_core.subjects.ode.answers.arithmetic import DIGITS, DOUBLES, Array, Backend, digits
 from lbt_core.subjects.ode.answers.expr import Node, ParseError, symbols
 from lbt_core.subjects.ode.answers.points import (
     constant_values,
@@ -16,39 +17,71 @@ from lbt_core.subjects.ode.answers.points import (
     widen,
 )
 from lbt_core.subjects.ode.answers.taylor import Series
+from lbt_core.subjects.ode.answers.visibility import (
+    FAINT,
+    Watch,
+    digits_for,
+    many_valued,
+    scales,
+    settled_by_digits,
+)
 
 _POINTS = 12
 _STARTS = 6
 _STEPS = 60
 
 
+_SMALL_POINTS = 16  # further real points, each name on a scale of its own
+_SETTLED = slice(0, 28, 3)  # the points at which many digits confirm what doubles say
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """Symbols of the reference: ``variables`` stand for themselves, ``constants`` may be renamed;
-    ``question``: the question's.
+    ``question``: the question's; ``integers``: those that count (indices of sequences and modes).
     """
 
     variables: frozenset[str]
     constants: frozenset[str]
     question: frozenset[str]
+    integers: frozenset[str] = frozenset()
 
 
-def _points(names: Sequence[str], wide: bool) -> dict[str, Series]:
-    """Sample values of variables; with ``wide`` real ones from 0 to 10, so that step functions are
-    crossed.
+def _points(
+    names: Sequence[str],
+    wide: bool,
+    nodes: Sequence[Node] = (),
+    integers: frozenset[str] = frozenset(),
+) -> dict[str, Series]:
+    """Sample values of variables: of ordinary size, then each on a random scale down to 1e-4, or on
+    those of the rates in ``nodes``; with ``wide`` real ones from 0 to 10, so that step functions
+    are crossed.
     """
     env: dict[str, Series] = {}
+    own = scales(nodes)
     for row, name in enumerate(sorted(names)):
-        if wide:
-            spread = np.random.default_rng(row + 11).permutation(np.linspace(0.07, 9.93, 24))
-            env[name] = [spread + 0j]
+        rng = np.random.default_rng(row + 11)
+        if name in integers:
+            env[name] = [rng.permutation(np.arange(1.0, _POINTS + _SMALL_POINTS + 1)) % 13 + 1 + 0j]
+        elif wide:
+            env[name] = [rng.permutation(np.linspace(0.07, 9.93, 24)) + 0j]
         else:
-            env[name] = [constant_values(row + 7, _POINTS)]
+            small = 10.0 ** rng.uniform(-4.0, 0.3, _SMALL_POINTS)
+            small[:4] = rng.uniform(0.3, 1.9, 4)
+            for scale in own:
+                at = rng.choice(_SMALL_POINTS, 6, replace=False)
+                small[at] = scale * rng.uniform(0.2, 2.0, 6)
+            env[name] = [np.concatenate([constant_values(row + 7, _POINTS), small])]
+    if wide and any(n in integers for n in env):
+        env = {n: [series[0][:24]] for n, series in env.items()}
     return env
 
 
-def _evaluate(node: Node, env: Mapping[str, Series], backend: Backend) -> Array:
+def _evaluate(
+    node: Node, env: Mapping[str, Series], backend: Backend, watch: Watch | None = None
+) -> Array:
     ev = evaluator(backend, 0, dict(env))
+    ev.watch = watch
     like = next(iter(ev.env.values()))[0] if ev.env else np.zeros(1, dtype=complex)
     return widen([ev.value(node)], like)[0]
 
@@ -62,7 +95,7 @@ def equal_values(
     after: float = 0.0,
 ) -> bool:
     """Whether two expressions agree as functions of their symbols, or two numbers within a relative
-    tolerance.
+    tolerance (zero only with zero).
 
     Raises ParseError where one of them has no numeric meaning.
     """
@@ -71,46 +104,100 @@ def equal_values(
         return False
     free = sorted(mine | other)
     wide = non_analytic(a, b)
-    env = _points(free, wide)
+    env = _points(free, wide, (a, b), names.integers)
     if after:
         env = {n: [series[0] + after] for n, series in env.items()}
     with np.errstate(all="ignore"):
-        x, y = _evaluate(a, env, DOUBLES), _evaluate(b, env, DOUBLES)
+        watch = Watch(_POINTS + _SMALL_POINTS)
+        x, y = _evaluate(a, env, DOUBLES, watch), _evaluate(b, env, DOUBLES, watch)
         if tolerance:
             x, y = x * factors[0], y * factors[1]
-            return bool(
-                np.all(np.isfinite(x)) and np.all(np.abs(x - y) <= tolerance * np.abs(x) + 1e-12)
-            )
+            if not np.all(np.isfinite(x)) or not np.all(np.isfinite(y)):
+                return False
+            if np.all(np.abs(x) < 1e-9) and not free:
+                return _close_small(a, b, factors, tolerance)
+            return bool(np.all(np.abs(x - y) <= tolerance * np.abs(x)))
         if not free:
             if np.all(np.isinf(x.real)) and np.all(np.isinf(y.real)):
                 return bool(np.all(np.sign(x.real) == np.sign(y.real)))
-            return _equal_numbers(a, b)
-        judged = judge([x, -y], 1e-12, DOUBLES)
+            return equal_numbers(a, b)
+        judged = judge([x, -y], 0.0, DOUBLES)
         if judged.empty:
             return False
         if wide:
             return judged.everywhere
-        if _disagree(judged):
-            return False
-        exact = judge([_evaluate(a, env, DIGITS), -_evaluate(b, env, DIGITS)], 1e-12, DIGITS)
-    return not _disagree(exact) and int(np.sum(exact.zero)) >= 3
+        return _same_function(a, b, env, judged, watch)
 
 
-def _disagree(judged: Any) -> bool:
+def _same_function(a: Node, b: Node, env: Mapping[str, Series], judged: Any, watch: Watch) -> bool:
+    """Agreement at every point, with as many digits as the faintest term needs. Where roots and
+    logarithms make branches: at every point where both values are real, and at most of the others.
+    """
+    branching = many_valued((a, b))
+    if _disagree(judged, None if branching else judged):
+        return False
+    if not settled_by_digits((a, b)):
+        return not np.any(judged.nonzero[: _POINTS // 2]) and int(np.sum(judged.zero)) >= 3
+    doubtful = bool(np.any(~judged.zero))
+    many = digits(digits_for(watch.faintest)) if watch.faintest < FAINT else DIGITS
+    if not doubtful and many is DIGITS:
+        env = {n: [series[0][_SETTLED]] for n, series in env.items()}
+    p, q = _evaluate(a, env, many), _evaluate(b, env, many)
+    exact = judge([p, -q], 0.0, many)
+    if np.any(exact.zero) and np.any(exact.nonzero):  # or digits were lost to cancellation
+        many = digits(640)
+        p, q = _evaluate(a, env, many), _evaluate(b, env, many)
+        exact = judge([p, -q], 0.0, many)
+    if int(np.sum(exact.zero)) < 3:
+        return False
+    if not branching:
+        return exact.everywhere
+    real = np.array([_is_real(v, many) and _is_real(w, many) for v, w in zip(p, q, strict=True)])
+    points_real = np.all([np.abs(np.imag(s[0])) == 0 for s in env.values()], axis=0)
+    return not np.any(exact.nonzero & real & points_real) and not _disagree(exact, None)
+
+
+def _is_real(value: Any, backend: Backend) -> bool:
+    size = float(abs(value))
+    return bool(float(abs(value.imag)) <= backend.tolerance * size)
+
+
+def _disagree(judged: Any, everywhere: Any) -> bool:
     """Two branches of one function differ at few points; different functions at nearly all."""
+    if everywhere is not None:
+        # a few points may be noise of cancellation: many digits judge them
+        return int(np.sum(judged.nonzero)) > int(np.sum(judged.zero))
     hits, misses = int(np.sum(judged.zero)), int(np.sum(judged.nonzero))
     return misses > hits or bool(np.any(judged.nonzero[:5]))
 
 
-def _equal_numbers(a: Node, b: Node) -> bool:
+def equal_numbers(a: Node, b: Node) -> bool:
+    """Whether two constants are the same number: their difference vanishes as digits are added."""
     x, y = _evaluate(a, {}, DOUBLES), _evaluate(b, {}, DOUBLES)
     if not (np.all(np.isfinite(x)) and np.all(np.isfinite(y))):
         return False
-    if np.any(np.abs(x - y) > 1e-8 * (np.abs(x) + np.abs(y)) + 1e-12):
+    if np.any(np.abs(x - y) > 1e-8 * (np.abs(x) + np.abs(y)) + 1e-300) and np.any(
+        np.abs(x) + np.abs(y) > 1e-9
+    ):
         return False
-    p, q = _evaluate(a, {}, DIGITS), _evaluate(b, {}, DIGITS)
-    size = float(abs(p[0])) + float(abs(q[0]))
-    return float(abs(p[0] - q[0])) <= 1e-25 * max(size, 1e-6)
+    if not settled_by_digits((a, b)):
+        return bool(np.all(np.abs(x - y) <= 1e-10 * (np.abs(x) + np.abs(y))))
+    gaps = []
+    for many in (DIGITS, digits(160)):
+        p, q = _evaluate(a, {}, many)[0], _evaluate(b, {}, many)[0]
+        gaps.append((abs(p - q), abs(p) + abs(q)))
+    (first, _), (second, size) = gaps
+    return bool(second == 0 or second <= size * 10.0**-75 or second <= first * 10.0**-60)
+
+
+def _close_small(a: Node, b: Node, factors: tuple[float, float], tolerance: float) -> bool:
+    """Two small constants within a relative tolerance; zero (however written) only with zero."""
+    zero = Node("num", (), Fraction(0))
+    nothing = [equal_numbers(n, zero) for n in (a, b)]
+    if any(nothing) or not settled_by_digits((a, b)):
+        return all(nothing)
+    p, q = (_evaluate(n, {}, DIGITS)[0] * f for n, f in zip((a, b), factors, strict=True))
+    return bool(abs(p - q) <= tolerance * abs(p))
 
 
 def same_equation(a: Sequence[Node], b: Sequence[Node], names: Names) -> bool:
@@ -123,13 +210,15 @@ def same_equation(a: Sequence[Node], b: Sequence[Node], names: Names) -> bool:
         return _same_curves(left, right, names)
     if symbols(left) != symbols(right):
         return False
-    env = _points(sorted(symbols(left)), False)
+    env = _points(sorted(symbols(left)), False, (left, right), names.integers)
     with np.errstate(all="ignore"):
         x, y = _evaluate(left, env, DOUBLES), _evaluate(right, env, DOUBLES)
-        factor = y[0] / x[0]
-        if not np.isfinite(factor) or factor == 0:
+        ratio = y / x
+        steady = np.isfinite(ratio) & (ratio != 0)
+        if not np.any(steady):
             return False
-        return judge([y, -factor * x], 1e-12, DOUBLES).everywhere
+        factor = ratio[np.flatnonzero(steady)[0]]
+        return judge([y, -factor * x], 0.0, DOUBLES).everywhere
 
 
 def _total(terms: Sequence[Node]) -> Node:
@@ -198,10 +287,19 @@ def _fits(
     unknown: Sequence[str],
     variables: Sequence[str],
 ) -> bool:
-    """Whether random members of the target family are members of the model family."""
-    count = 10 + 2 * len(unknown)
+    """Whether random members of the target family are members of the model family, on every scale
+    of the variables.
+    """
+    count = 14 + 2 * len(unknown)
     rng = np.random.default_rng(5)
-    env: dict[str, Series] = {n: [rng.uniform(0.3, 1.9, count) + 0j] for n in variables}
+    own = scales((target, model))
+    env: dict[str, Series] = {}
+    for name in variables:
+        values = rng.uniform(0.3, 1.9, count)
+        values[::3] = 10.0 ** rng.uniform(-3.0, -0.3, len(values[::3]))
+        for scale in own:
+            values[rng.choice(count, 4, replace=False)] = scale * rng.uniform(0.2, 2.0, 4)
+        env[name] = [values + 0j]
     if not variables:
         env["·"] = [np.zeros(count, dtype=complex)]
     for _ in range(2):
@@ -231,23 +329,25 @@ def _newton(
             DOUBLES,
         )
 
-    residual = at(values) - wanted
+    sizes = np.abs(wanted)
+    weight = 1 / np.maximum(sizes, 1e-6 * np.max(sizes, initial=0.0) + 1e-300)
+    residual = (at(values) - wanted) * weight
     for _ in range(_STEPS):
         if not np.all(np.isfinite(residual)):
             return False
         norm = np.linalg.norm(residual)
-        if norm <= 1e-9 * np.linalg.norm(wanted):
+        if np.max(np.abs(residual)) <= 1e-9:
             return True
         jacobian = np.empty((count, len(unknown)), dtype=complex)
         for k in range(len(unknown)):
             moved = values.copy()
             moved[k] += 1e-6
-            jacobian[:, k] = (at(moved) - at(values)) / 1e-6
+            jacobian[:, k] = (at(moved) - at(values)) * weight / 1e-6
         if not np.all(np.isfinite(jacobian)):
             return False
         step = np.linalg.lstsq(jacobian, -residual, rcond=1e-10)[0]
         for damping in (1.0, 0.5, 0.2, 0.05):
-            trial = at(values + damping * step) - wanted
+            trial = (at(values + damping * step) - wanted) * weight
             if np.all(np.isfinite(trial)) and np.linalg.norm(trial) < norm:
                 values, residual = values + damping * step, trial
                 break

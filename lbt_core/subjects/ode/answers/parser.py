@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from lbt_core.subjects.ode.answers.expr import Node, ParseError, fn, num
+from lbt_core.subjects.ode.answers.expr import ONE, Node, ParseError, fn, num
 from lbt_core.subjects.ode.answers.grammar import EMPTY, RELATIONS, Context
 from lbt_core.subjects.ode.answers.names import NameGrammar
 from lbt_core.subjects.ode.answers.tokens import Token, tokenize
@@ -155,6 +155,8 @@ class Parser(NameGrammar):
 
     def binomial(self, _name: str) -> Node:
         n, k = self.piece(), self.piece()
+        if len(self.context.unknowns) > 1:  # two functions over each other: a vector
+            return Node("vec", (n, k))
         below = Node(
             "mul", (fn("factorial", k), fn("factorial", Node("add", (n, Node("neg", (k,))))))
         )
@@ -179,8 +181,10 @@ class Parser(NameGrammar):
 
     def integral(self, _name: str) -> Node:
         lower, upper = self.limits()
+        if lower is None and upper is None:
+            return self.antiderivative()
         if lower is None or upper is None:
-            raise ParseError("indefinite integral")
+            raise ParseError("integral with one limit")
         self.in_integral += 1
         inner = self.sum()
         self.in_integral -= 1
@@ -188,6 +192,15 @@ class Parser(NameGrammar):
             raise ParseError("integral without its variable")
         self.next()
         return Node("int", (inner, lower, upper), self.next().val)
+
+    def antiderivative(self) -> Node:
+        """An indefinite integral, which has no value: a link that a chain may begin with."""
+        self.in_integral += 1
+        inner = ONE if self.at_differential() else self.sum()
+        self.in_integral -= 1
+        if self.at_differential():
+            self.pos += 2
+        return Node("antiderivative", (inner,))
 
     def series(self, name: str) -> Node:
         if name == "prod":
@@ -238,6 +251,8 @@ class Parser(NameGrammar):
             if self.peek().kind == "k" and self.peek().val == "end":
                 break
             parts.append(self.sum())
+            if self.is_op("=") or (self.is_op("&") and self.is_op("=", ahead=1)):
+                return self.equations(parts)
             while self.is_op("&", ",", "quad", ";") or self.peek().kind == "w":
                 self.next()
             if self.is_op("\\\\") or self.peek().kind in ("k", "end"):
@@ -249,6 +264,33 @@ class Parser(NameGrammar):
         self.next()
         self.environment_name()
         return Node("cases", tuple(parts))
+
+    def equations(self, parts: list[Node]) -> Node:
+        """The rows of ``cases`` that are equations, not pieces: a list of statements."""
+        if len(parts) != 1:
+            raise ParseError("pieces and equations in one list")
+        rows: list[Node] = []
+        left = parts[0]
+        while True:
+            while self.is_op("&"):
+                self.next()
+            if not self.is_op("="):
+                raise ParseError("pieces and equations in one list")
+            sides = [left]
+            while self.is_op("="):
+                self.next()
+                if self.is_op("&"):
+                    self.next()
+                sides.append(self.sum())
+            rows.append(Node("rel", tuple(sides), ("=",) * (len(sides) - 1)))
+            while self.is_op("\\\\", "quad", ",", ";", "."):
+                self.next()
+            if self.peek().kind == "k" and self.peek().val == "end":
+                break
+            left = self.sum()
+        self.next()
+        self.environment_name()
+        return Node("list", tuple(rows))
 
 
 def _denominator(rest: Parser) -> list[tuple[str, int]] | None:

@@ -13,9 +13,9 @@ from lbt_core.subjects.ode.answers.expr import Node, walk
 from lbt_core.subjects.ode.answers.functions import NON_ANALYTIC
 from lbt_core.subjects.ode.answers.taylor import Evaluator, Series
 
-SMALL = 1e-9  # a residual this small against its terms is zero in doubles
+SMALL = 1e-12  # a residual this small against its terms is zero in doubles
+QUADRATURE = 1e-9  # the same where integrals or cut-off sums are in it
 LARGE = 1e-6  # one this large is not; between them more digits decide
-EXACT = 1e-20  # the bound with many digits
 STEP = 2e-5  # of the central differences with respect to constants
 
 _ROWS, _COLUMNS = 96, 24
@@ -27,7 +27,14 @@ _COMPLEX = _rng.uniform(0.2, 1.4, (_ROWS, _COLUMNS)) + 1j * _rng.uniform(
     -0.9, 0.9, (_ROWS, _COLUMNS)
 )
 
+# More columns of the same, drawn apart so that the first ones stay as they are
+_more = np.random.default_rng(20260101)
+_POSITIVE = np.hstack([_POSITIVE, _more.uniform(0.35, 1.9, (_ROWS, _COLUMNS))])
+_SIGNED = np.hstack([_SIGNED, _more.uniform(0.3, 1.7, (_ROWS, _COLUMNS))])
+
 GENERAL_POINTS = 12
+_LADDER = np.array([0.11, 0.041, 0.013, 0.0043, 0.0012, 3.3])
+_SMALL_OFFSETS = np.array([0.013, -0.011, 0.0031, -0.0027, 0.0007, 1.1])
 _OFFSETS = np.array([0.05, 0.11, 0.19, 0.31, 0.47, 0.64, -0.06, -0.13, -0.27, -0.42])
 _WIDE = np.array(
     [
@@ -55,21 +62,23 @@ _WIDE = np.array(
 )
 
 
-def variable_values() -> Array:
+def variable_values(extra: Sequence[float] = ()) -> Array:
     """Points of the independent variable for a general solution: positive, negative and complex
-    ones.
+    ones, then positive ones on smaller and smaller scales, then ``extra`` ones.
     """
     x = np.array(_POSITIVE[0, :GENERAL_POINTS], dtype=complex)
     x[7] = _SIGNED[0, 7] - 2.1
     x[10:12] = _COMPLEX[0, 10:12]
-    return x
+    return np.concatenate([x, _LADDER, np.asarray(extra, dtype=complex)])
 
 
-def near(point: complex, wide: bool = False) -> Array:
-    """Real points around an initial point; with ``wide`` to the right of it, over several steps of
-    a step function.
+def near(point: complex, wide: bool = False, extra: Sequence[float] = ()) -> Array:
+    """Real points around an initial point, on smaller and smaller scales, then ``extra`` offsets;
+    with ``wide`` to the right of it, over several steps of a step function.
     """
-    return point + (_WIDE if wide else _OFFSETS)
+    return point + np.concatenate(
+        [_WIDE if wide else _OFFSETS, np.abs(_SMALL_OFFSETS) if wide else _SMALL_OFFSETS, extra]
+    )
 
 
 def constant_values(row: int, count: int, real: bool = False) -> Array:
@@ -111,13 +120,14 @@ def non_analytic(*nodes: Node) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Masks over the sample points: where a residual is zero, where it is not, and the worst ratio
-    seen.
+    """Masks over the sample points: where a residual is zero, where it is not, the worst ratio
+    seen, and the worst among the zeros.
     """
 
     zero: Any
     nonzero: Any
     worst: float
+    agreeing: float = 0.0
 
     @property
     def share(self) -> float:
@@ -143,9 +153,9 @@ class Judged:
         return not np.any(self.zero) and not np.any(self.nonzero)
 
 
-def judge(terms: Sequence[Array], sizes: Any, backend: Backend) -> Judged:
+def judge(terms: Sequence[Array], sizes: Any, backend: Backend, small: float = SMALL) -> Judged:
     """Judges a residual given as its terms; ``sizes`` is the magnitude of the solution, which
-    bounds rounding noise.
+    bounds rounding noise; ``small`` against the terms is zero in doubles.
     """
     total: Any = 0
     scale: Any = 0.0
@@ -157,23 +167,23 @@ def judge(terms: Sequence[Array], sizes: Any, backend: Backend) -> Judged:
         finite = backend.finite(total) & np.isfinite(scale) & np.isfinite(sizes)
         bound = np.maximum(scale, sizes)
         if backend.exact:
-            zero = finite & (residual <= EXACT * bound)
+            zero = finite & (residual <= backend.tolerance * bound)
             nonzero = finite & ~zero
         else:
-            zero = finite & (residual <= SMALL * scale)
+            zero = finite & (residual <= small * scale)
             nonzero = finite & ~zero & (residual > LARGE * bound)
         ratio = np.where(finite & (bound > 0), residual / bound, 0.0)
-    return Judged(zero, nonzero, float(np.max(ratio, initial=0.0)))
+    agreeing = float(np.max(np.where(zero, ratio, 0.0), initial=0.0))
+    return Judged(zero, nonzero, float(np.max(ratio, initial=0.0)), agreeing)
 
 
 def unsettled(judged: Judged, terms: Sequence[Array], backend: Backend) -> bool:
-    """Whether doubles leave open, at enough points, if the residual vanishes."""
+    """Whether doubles leave open, at some point, if the residual vanishes."""
     if backend.exact:
         return False
     total: Any = sum(terms[1:], terms[0]) if terms else 0
     finite = backend.finite(total)
-    open_points = int(np.sum(finite & ~judged.zero & ~judged.nonzero))
-    return open_points > 0 and not judged.passes
+    return bool(np.any(finite & ~judged.zero & ~judged.nonzero))
 
 
 def widen(series: Series, like: Array) -> Series:
@@ -193,7 +203,10 @@ def evaluator(backend: Backend, order: int, env: dict[str, Series]) -> Evaluator
 
 
 def long_decimals(node: Node) -> bool:
-    """Whether a decimal with many digits occurs, which doubles could not tell from the number that
+    """Whether a number with many digits occurs, which doubles could not tell from the number that
     it rounds.
     """
-    return any(n.op == "num" and n.val.denominator > 10**6 for n in walk(node))
+    return any(
+        n.op == "num" and (n.val.denominator > 10**6 or abs(n.val.numerator) > 10**8)
+        for n in walk(node)
+    )

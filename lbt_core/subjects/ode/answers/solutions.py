@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from lbt_core.subjects.ode.answers.arithmetic import DIGITS, DOUBLES, Array, Backend
+from lbt_core.subjects.ode.answers.arithmetic import DIGITS, DOUBLES, Array, Backend, digits
+from lbt_core.subjects.ode.answers.conditions import check_conditions
 from lbt_core.subjects.ode.answers.equations import Equations
 from lbt_core.subjects.ode.answers.expr import Node, ParseError, symbols
 from lbt_core.subjects.ode.answers.points import (
+    QUADRATURE,
+    SMALL,
     STEP,
     Judged,
     constant_values,
@@ -28,6 +31,15 @@ from lbt_core.subjects.ode.answers.points import (
     widen,
 )
 from lbt_core.subjects.ode.answers.taylor import Evaluator, Series
+from lbt_core.subjects.ode.answers.visibility import (
+    FAINT,
+    Watch,
+    digits_for,
+    many_valued,
+    scales,
+    settled_by_digits,
+    spread,
+)
 
 Columns = dict[str, Series]
 
@@ -72,33 +84,47 @@ def check_explicit(
     if len(names) > 12:
         raise ParseError("too many constants")
     real = non_analytic(*nodes, *equations.residuals)
-    env = base_columns(equations, names, real)
+    env = base_columns(equations, names, real, nodes)
     count = len(env[equations.variable][0])
     bases = []
     if names:
-        bases = [0, 5] if real or equations.conditions else [0, 5, 10]
+        # at the smallest of the fixed points, and of the points on the scales of the rates, too
+        bases = [0, 5, 14, count - 3] if real or equations.conditions else [0, 5, 10, 16, count - 3]
         env = with_differences(env, names, [b for b in bases if b < count])
-    order = max(max(equations.orders), 0)
-    backend: Backend = DIGITS if exact and any(long_decimals(n) for n in nodes) else DOUBLES
+    watch = Watch(count)
     with np.errstate(all="ignore"):
-        jets = series_of(equations, candidate, env, order, backend)
-        solves, detail = _residuals(equations, candidate, env, jets, count, order, backend)
+        order = max(max(equations.orders), 0)
+        jets = series_of(equations, candidate, env, order, DOUBLES, watch)
+        backend: Backend = DOUBLES
+        if exact and settled_by_digits(nodes):
+            if watch.faintest < FAINT:
+                backend = digits(digits_for(watch.faintest))
+            elif any(long_decimals(n) for n in nodes):
+                backend = DIGITS
+        solves, detail = _residuals(equations, candidate, env, jets, count, backend)
         rank = jacobian_rank(equations, jets, names, bases, count) if bases else 0
         fits: bool | None = True
         if solves and equations.conditions:
-            fits, detail = check_conditions(equations, candidate, names)
+            fits, detail = check_conditions(equations, candidate, names, backend, detail)
     return Check(solves, fits, rank, detail, nodes[0] if len(nodes) == 1 else None, len(names))
 
 
-def base_columns(equations: Equations, names: Sequence[str], real: bool) -> Columns:
+def base_columns(
+    equations: Equations, names: Sequence[str], real: bool, nodes: Sequence[Node] = ()
+) -> Columns:
     """Sample values of variable, parameters and constants; around the initial point where there is
-    one.
+    one, and on the scales of the rates in equations and candidate.
     """
     start = initial_point(equations)
+    own = scales((*nodes, *equations.residuals))
     if start is not None:
-        x = near(start, wide=real)
+        extra = [s * f for s in own for f in (0.31, 0.9, 1.7, -0.6)]
+        x = near(start, real, extra)
+        ends = boundary(equations)
+        if ends is not None:
+            x = np.concatenate([x, spread(*ends)])
     else:
-        x = variable_values()
+        x = variable_values([s * f for s in own for f in (0.31, 0.9, 1.7)])
         if real:
             x = np.real(x) + 0j
     count = len(x)
@@ -108,6 +134,18 @@ def base_columns(equations: Equations, names: Sequence[str], real: bool) -> Colu
     for row, name in enumerate(names):
         env[name] = [constant_values(row, count, real)]
     return env
+
+
+def boundary(equations: Equations) -> tuple[float, float] | None:
+    """The ends of the interval where conditions stand at different points; None elsewhere."""
+    points = []
+    for given in equations.conditions:
+        if symbols(given.at):
+            return None
+        value = complex(np.atleast_1d(Evaluator(DOUBLES, 0, {}).value(given.at))[0]).real
+        if math.isfinite(value):
+            points.append(value)
+    return (min(points), max(points)) if points and min(points) < max(points) else None
 
 
 def initial_point(equations: Equations) -> float | None:
@@ -145,10 +183,16 @@ def with_differences(env: Columns, names: Sequence[str], bases: Sequence[int]) -
 
 
 def series_of(
-    equations: Equations, candidate: Mapping[str, Node], env: Columns, order: int, backend: Backend
+    equations: Equations,
+    candidate: Mapping[str, Node],
+    env: Columns,
+    order: int,
+    backend: Backend,
+    watch: Watch | None = None,
 ) -> dict[str, Series]:
     """Series of every unknown at all columns, padded to ``order + 1`` coefficients."""
     ev = evaluator(backend, order, env)
+    ev.watch = watch
     like = ev.env[equations.variable][0]
     out = {}
     for unknown in equations.unknowns:
@@ -178,22 +222,53 @@ def _residuals(
     env: Columns,
     jets: dict[str, Series],
     count: int,
-    order: int,
     backend: Backend,
 ) -> tuple[bool | None, str]:
-    judged, terms = judge_residuals(equations, env, jets, count, backend)
-    if any(unsettled(j, t, backend) for j, t in zip(judged, terms, strict=True)):
+    """Whether the equations hold: in doubles first, then with the digits that ``backend`` has or
+    that open or mixed points need. Where roots and logarithms make branches, on a part.
+    """
+    order = max(max(equations.orders), 0)
+    nodes = [candidate[u] for u in equations.unknowns]
+    settles = settled_by_digits((*nodes, *equations.residuals))
+    small = SMALL if settles else QUADRATURE
+    judged, terms = judge_residuals(equations, env, jets, count, DOUBLES, small)
+    if any(not np.any(j.zero) and np.any(j.nonzero) for j in judged):
+        return False, f"residual {max(j.worst for j in judged):.2g}"
+    doubtful = any(np.any(j.nonzero) for j in judged) or any(
+        unsettled(j, t, DOUBLES) for j, t in zip(judged, terms, strict=True)
+    )
+    if (doubtful or backend.exact) and settles:
         short = {k: [c[:count] for c in v] for k, v in env.items()}
-        backend = DIGITS
-        jets = series_of(equations, candidate, short, order, backend)
-        judged, terms = judge_residuals(equations, short, jets, count, backend)
-    detail = f"residual {max(j.worst for j in judged):.2g}"
-    partly = not equations.conditions and all(np.any(j.zero) or j.empty for j in judged)
-    if partly and not all(j.share >= 0.6 for j in judged):
-        return _elsewhere(equations, candidate, env, order), detail
+        for better in (backend if backend.exact else digits(80), digits(640)):
+            exact_jets = series_of(equations, candidate, short, order, better)
+            judged, _ = judge_residuals(equations, short, exact_jets, count, better)
+            if not any(np.any(j.zero) and np.any(j.nonzero) for j in judged):
+                break  # else digits may have been lost to cancellation
     if any(j.empty for j in judged):
         return False, "no value at any sample point"
-    return all(j.passes for j in judged), detail
+    if all(j.everywhere for j in judged):
+        return True, f"residual {max(j.agreeing for j in judged):.2g}"
+    worst = f"residual {max(j.worst for j in judged):.2g}"
+    if not settles:
+        return all(j.share >= 0.6 for j in judged), worst
+    if not many_valued((*nodes, *equations.residuals)):
+        return False, worst
+    detail = f"residual {max(j.agreeing for j in judged):.2g} on its branch"
+    if equations.conditions:
+        x = np.real(env[equations.variable][0][:count]) - (initial_point(equations) or 0.0)
+        good = all(j.passes and _on_one_side(j, x) for j in judged)
+    else:
+        good = all(j.share >= 0.6 for j in judged) or (
+            all(np.any(j.zero) for j in judged) and _elsewhere(equations, candidate, env, order)
+        )
+    return good, detail if good else worst
+
+
+def _on_one_side(judged: Judged, offsets: Array) -> bool:
+    """Whether no point near the initial one contradicts, on one side of it at least."""
+    near_by = np.abs(offsets) < 0.12
+    sides = [near_by & (offsets > 0), near_by & (offsets < 0)]
+    return any(np.any(judged.zero & s) and not np.any(judged.nonzero & s) for s in sides)
 
 
 def _elsewhere(
@@ -217,14 +292,21 @@ def _elsewhere(
         here, there = jets[unknown][0], other[unknown][0]
         visible = np.abs(here) < OVERGROWN
         matters = matters | (visible & (np.abs(here - there) > 1e-4 * np.abs(here)))
-    judged, _ = judge_residuals(equations, far, jets, len(like), DOUBLES)
+    many = digits(80)
+    exact = series_of(equations, candidate, far, order, many)
+    judged, _ = judge_residuals(equations, far, exact, len(like), many)
     hits = [int(np.sum(j.zero & matters)) for j in judged]
     misses = [int(np.sum(j.nonzero & matters)) for j in judged]
     return all(h >= 4 and h >= 0.1 * (h + m) for h, m in zip(hits, misses, strict=True))
 
 
 def judge_residuals(
-    equations: Equations, env: Columns, jets: Mapping[str, Series], count: int, backend: Backend
+    equations: Equations,
+    env: Columns,
+    jets: Mapping[str, Series],
+    count: int,
+    backend: Backend,
+    small: float = SMALL,
 ) -> tuple[list[Judged], list[list[Array]]]:
     """Every residual judged at the first ``count`` columns, with its evaluated terms."""
     own = slice(0, count)
@@ -238,7 +320,7 @@ def judge_residuals(
     judged, evaluated = [], []
     for terms in equations.terms:
         values = [widen([ev.value(t)], like)[0] for t in terms]
-        judged.append(judge(values, sizes, backend))
+        judged.append(judge(values, sizes, backend, small))
         evaluated.append(values)
     return judged, evaluated
 
@@ -288,47 +370,11 @@ def exact_rank(equations: Equations, candidate: Mapping[str, Node]) -> int:
     names = free_constants(nodes, equations)
     if not names or len(names) > 12:
         return 0
-    env = base_columns(equations, names, non_analytic(*nodes, *equations.residuals))
+    env = base_columns(equations, names, non_analytic(*nodes, *equations.residuals), nodes)
     count = len(env[equations.variable][0])
-    bases = [0, 5]
+    bases = [0, 5, 14, count - 3]
     with np.errstate(all="ignore"):
         jets = series_of(
             equations, candidate, with_differences(env, names, bases), max(equations.orders), DIGITS
         )
         return jacobian_rank(equations, jets, names, bases, count, noise=1e-22)
-
-
-def check_conditions(
-    equations: Equations, candidate: Mapping[str, Node], names: Sequence[str]
-) -> tuple[bool | None, str]:
-    """Initial or boundary values, with parameters and left-over constants at random values."""
-    count = 6
-    shared: Columns = {}
-    for row, name in enumerate(sorted(equations.parameters)):
-        shared[name] = [parameter_values(row, count)]
-    for row, name in enumerate(names):
-        shared[name] = [constant_values(row, count)]
-    for given in equations.conditions:
-        ev = Evaluator(DOUBLES, 0, shared)
-        at = np.broadcast_to(np.asarray(ev.value(given.at), dtype=complex), (count,))
-        if not np.all(np.isfinite(at)):
-            continue
-        for unknown, wanted in zip(equations.unknowns, given.values, strict=True):
-            target = np.broadcast_to(np.asarray(ev.value(wanted), dtype=complex), (count,))
-            if not _takes(equations, candidate[unknown], shared, at, given.order, target):
-                return False, f"{unknown}^({given.order}) at the point differs"
-    return True, "conditions hold"
-
-
-def _takes(
-    equations: Equations, node: Node, shared: Columns, at: Array, order: int, target: Array
-) -> bool:
-    """Whether a derivative takes a value at a point; beside it where it has none exactly there."""
-    for nudge, tolerance in ((0.0, 1e-9), (1e-7, 1e-5), (-1e-7, 1e-5)):
-        env = {**shared, equations.variable: [at + nudge, np.ones(len(at), dtype=complex)]}
-        series = widen(Evaluator(DOUBLES, order, env).series(node), at)
-        value = math.factorial(order) * series[order] if order < len(series) else 0 * at
-        if np.all(np.isfinite(value)):
-            sizes = np.maximum(np.abs(target), 1e-3 * np.max([np.abs(c) for c in series], axis=0))
-            return bool(np.all(np.abs(value - target) <= tolerance * np.maximum(sizes, 1e-3)))
-    return False

@@ -11,6 +11,7 @@ from lbt_core.subjects.ode.answers.expr import (
     ParseError,
     components,
     has_op,
+    rebuild,
     substitute,
     symbols,
     walk,
@@ -36,6 +37,13 @@ _CONDITION_WORDS = frozenset(
     {"for", "when", "if", "provided", "on", "since", "as", "because", "assuming", "valid", "while"}
 )
 _ASIDE = frozenset({"where", "with", "here", "let", "so", "using", "given"})
+_BRACED_LIST = re.compile(
+    r"(?:\\left\s*)?\\(?:\{|lbrace)\s*\\begin\{(array|aligned|align|matrix|gathered|split)\*?\}"
+    r"(?:\s*\{[lcr |]*\})?(.*?)\\end\{\1\*?\}\s*(?:\\right\s*\.)?",
+    re.S,
+)
+_PARTS = re.compile(r"_(?:h|p|c|H|P|hom|part|homogeneous|particular)$")
+_CONTINUED_CHAIN = re.compile(r"\\\\\s*(?:\[[^\]]{0,12}\])?\s*&?\s*=")
 _NEXT_LINE = re.compile(r"\n+")
 _MULTIPLICITY = re.compile(
     r"\(?\s*(?:with\s+)?(?:algebraic\s+)?multiplicity\s*\$?\s*(?:=|of)?\s*(\d)\s*\$?\)?|\(\s*(double|twice|triple)\s*(?:root)?\)",
@@ -95,6 +103,7 @@ def _one_line(text: str) -> str:
     """Dollars and environments that only arrange lines taken away; lines that are equations of
     their own separated.
     """
+    text = _BRACED_LIST.sub(lambda m: f"\\begin{{cases}}{m.group(2)}\\end{{cases}}", text)
     text = re.sub(
         r"\\(begin|end)\{(equation|align|aligned|gather|gathered|split|eqnarray|displaymath)\*?\}",
         " ; ",
@@ -103,6 +112,7 @@ def _one_line(text: str) -> str:
     text = _MULTIPLICITY.sub(
         lambda m: f" @{m.group(1) or ('3' if m.group(2).lower() == 'triple' else '2')} ", text
     )
+    text = _CONTINUED_CHAIN.sub(" =", text)
     text = _prose_marked(text)
     text = (
         re.sub(r"\$\s*\$", " ; ", text) if re.search(r"[^$\s]\s*\$\s+\$\s*[^$\s]", text) else text
@@ -137,8 +147,10 @@ def _prose_marked(text: str) -> str:
     for k in range(0, len(parts), 2):
         outside = parts[k]
         if re.search(r"[A-Za-z]{2,}", outside) and not re.search(r"[=^\\@]", outside):
-            words = re.findall(r"[A-Za-z]+|[,;]", outside)
-            parts[k] = " ".join(w if w in ",;" else f"\\text{{{w}}}" for w in words)
+            words = re.findall(r"[A-Za-z]+(?:['’][A-Za-z]+)?|[,;]", outside)
+            parts[k] = " ".join(
+                w if w in ",;" else f"\\text{{{re.sub('[^A-Za-z]', '', w)}}}" for w in words
+            )
     return "$".join(parts)
 
 
@@ -249,13 +261,20 @@ def _classify(pieces: list[_Piece], words: list[str], context: Context) -> Answe
     statements: list[Statement] = []
     definitions: dict[str, Node] = {}
     failed: list[str] = []
+    unfinished = ""
     hedged = bool(HEDGES & set(words))
     for piece in pieces:
         try:
-            node = parse_tokens(piece.tokens, context)
+            node = _settled(parse_tokens(piece.tokens, context), context)
         except ParseError as error:
             if piece.joined not in _CONDITION_WORDS:
                 failed.append(str(error))
+            continue
+        if node.op == "list":
+            statements += [Statement(row) for row in node.args]
+            continue
+        if has_op(node, "antiderivative"):
+            unfinished = "indefinite integral"
             continue
         if (_is_condition(node) and len(pieces) > 1) or (
             piece.joined in _CONDITION_WORDS and statements
@@ -268,10 +287,49 @@ def _classify(pieces: list[_Piece], words: list[str], context: Context) -> Answe
         if defined and aside and defined[0] not in definitions:
             definitions[defined[0]] = defined[1]
         statements.append(Statement(node, tuple(piece.words), piece.times))
+    if unfinished and not statements:
+        failed.append(unfinished)
     answer = Answer(
         tuple(statements), "or" in words, hedged, tuple(words), tuple(failed), definitions
     )
     return answer
+
+
+def _settled(node: Node, context: Context) -> Node:
+    """A statement without the links of its chain that only lead to the later ones (an indefinite
+    integral, ``y_h + y_p``), and with ``dx`` as d times x where nothing is integrated.
+    """
+    if node.op == "rel" and set(node.val) == {"="}:
+        sides = [
+            s
+            for k, s in enumerate(node.args)
+            if not has_op(s, "antiderivative")
+            and not (k < len(node.args) - 1 and _is_sum_of_parts(s) and (k or s.op == "add"))
+        ]
+        if has_op(node.args[-1], "antiderivative"):
+            return Node("antiderivative", (node,))
+        if len(sides) < len(node.args):
+            node = Node("rel", tuple(sides), ("=",) * (len(sides) - 1)) if sides[1:] else sides[0]
+    differentials = {n.val for n in walk(node) if n.op == "differential"}
+    if differentials and not differentials & set(context.unknowns) and not has_op(node, "deriv"):
+        node = rebuild(node, _constant_d)
+    return node
+
+
+def _is_sum_of_parts(node: Node) -> bool:
+    if node.op == "add":
+        return all(_is_sum_of_parts(a) for a in node.args)
+    return node.op == "sym" and bool(_PARTS.search(node.val))
+
+
+def _constant_d(node: Node) -> Node | None:
+    """``dx`` and ``dx^2`` as a constant d times a power of x."""
+    if node.op == "differential":
+        return Node("mul", (Node("sym", (), "d"), Node("sym", (), node.val)))
+    if node.op == "pow" and node.args[0].op == "differential":
+        power = Node("pow", (Node("sym", (), node.args[0].val), node.args[1]))
+        return Node("mul", (Node("sym", (), "d"), power))
+    return None
 
 
 def _is_condition(node: Node) -> bool:

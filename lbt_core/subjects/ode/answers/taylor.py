@@ -36,6 +36,7 @@ class Evaluator:
         self.be = backend
         self.order = order
         self.env = dict(env)
+        self.watch: Any = None  # notes the sides of sums (visibility.Watch)
 
     def series(self, node: Node) -> Series:
         """The series of an expression; raises ParseError for what has no numeric meaning here."""
@@ -63,7 +64,10 @@ class Evaluator:
     # arithmetic
 
     def _add(self, node: Node) -> Series:
-        return plus(self.series(node.args[0]), self.series(node.args[1]))
+        left, right = self.series(node.args[0]), self.series(node.args[1])
+        if self.watch is not None:
+            self.watch.note(node, left[0], right[0])
+        return plus(left, right)
 
     def _neg(self, node: Node) -> Series:
         # not -c: a negative zero changes branches

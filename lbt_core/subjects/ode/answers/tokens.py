@@ -54,11 +54,16 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def normalise(text: str) -> str:
-    """Unicode notation as ASCII and LaTeX commands; raises ParseError for control, bidi and
-    surrogate characters.
+    """Unicode notation as ASCII and LaTeX commands, separators of thousands and lone braces taken
+    away; raises ParseError for control, bidi and surrogate characters.
     """
     if _CONTROL.search(text):
         raise ParseError("control character")
+    if "{" in text or "\\" in text:
+        text = _THOUSANDS.sub(lambda m: re.sub(r"[^\d]", "", m.group()), text)
+        text = _DECIMAL_COMMA.sub(".", text)
+        text = _LONE_BASE.sub(r"\1", text)
+        text = _DEGREE.sub(" degrees ", text)
     if not _NONASCII.search(text):
         return text
     text = text.translate(INVISIBLE)
@@ -69,7 +74,11 @@ def normalise(text: str) -> str:
         if char < "\x80":
             out.append(char)
         elif char in UNICODE:
-            out.append(UNICODE[char])
+            known = UNICODE[char]
+            mixed = known.startswith("(1/") or known in ("(2/3)", "(3/4)")
+            if mixed and out and out[-1][-1:].isdigit():  # a mixed number
+                known = " " + known.strip("()")
+            out.append(known)
         elif char in GREEK_UNICODE:
             out.append(f" \\{GREEK_UNICODE[char]} ")
         elif unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn"):
@@ -90,6 +99,11 @@ _SCAN = re.compile(
     r"|(?P<op>\*\*|<=|>=|!=|==|:=|->|=>|\.\.\.|[-+*/^=<>!|,;:(){}\[\]'&_%$?.#\"@`\\])",
     re.S,
 )
+_THOUSANDS = re.compile(r"(?<![\d.,}])\d{1,3}(?:(?:\{,\}|,\\!|\\,|\{,\\!\})\d{3})+(?![\d])")
+_DECIMAL_COMMA = re.compile(r"(?<=\d)\{,\}(?=\d)")
+_LONE_BASE = re.compile(r"(?<![A-Za-z])\{\s*([A-Za-z])\s*\}(?=\s*_)")
+_DEGREE = re.compile(r"\^\s*\{?\s*\\circ\b\s*\}?|\\(?:degree|textdegree)\b")
+_PLAIN_NUMBER = re.compile(r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)")
 _CARET_CONTROL = {"^": "^", "**": "^", "==": "=", ":=": "="}
 _TEXT_GROUP = re.compile(r"\s*\{([^{}]*)\}")
 _SUBSCRIPT = re.compile(
@@ -246,10 +260,12 @@ class _Scanner:
         self.pos = match.end()
         content = match.group(1).strip()
         if len(content) == 1 and content.isalpha():
-            self.symbol(content, glued)
+            self.word(content, glued)
+        elif _PLAIN_NUMBER.fullmatch(content):
+            self.out += tokenize(content)
         elif content in FUNCTIONS:
             self.function(FUNCTIONS[content], glued)
-        elif content == "const":
+        elif content == "const" or (content == "constant" and self.follows("=")):
             self.emit("s", "C_const", glued)
         else:
             for word in content.replace("$", " ").split():
@@ -368,10 +384,18 @@ class _Scanner:
             tail = re.sub(r"[\s,]", "", m.group(1) or m.group(2) or m.group(3) or "")
             if tail:
                 name = f"{name}_{tail[:12]}"
-        elif m := _TRAILING_DIGITS.match(self.text, self.pos):
+        elif (m := _TRAILING_DIGITS.match(self.text, self.pos)) and not self.in_exponent(name):
             self.pos = m.end()
             name = f"{name}_{m.group()[:4]}"
         self.emit("s", name, glued)
+
+    def follows(self, operator: str) -> bool:
+        """Whether the last token is this operator."""
+        return bool(self.out) and self.out[-1].val == operator
+
+    def in_exponent(self, name: str) -> bool:
+        """Whether a letter is the whole of an unbraced exponent: ``2^n3`` is 2^n times 3."""
+        return bool(self.out) and self.out[-1].val == "^" and name not in ("C", "c", "K", "k")
 
 
 _KNOWN = {n for n in FUNCTIONS if len(n) > 2} | set(GREEK)

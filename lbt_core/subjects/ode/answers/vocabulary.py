@@ -36,6 +36,7 @@ SYMPY_ONLY = frozenset(
 DROP = set(
     "left right big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr middle displaystyle textstyle scriptstyle limits "
     "nolimits , : ; ! > thinspace medspace thickspace negthinspace space hfill hfil noindent phantom null mathstrut strut "
+    "blacksquare square Box qed qedhere checkmark "
     "pagebreak leavevmode centering @ / nonumber boldmath bf rm it".split()
 )
 SEPARATORS = {"quad", "qquad", "enspace", "hspace", "\\", "newline", "cr", "par", "item", "hline"}
@@ -107,8 +108,8 @@ INVISIBLE = dict.fromkeys(
 DECISIVE = frozenset(
     "not no yes none never stable unstable asymptotically semistable saddle node center centre spiral source sink focus degenerate "
     "linear nonlinear homogeneous nonhomogeneous autonomous ordinary regular singular exact separable periodic bounded unbounded "
-    "converges diverges convergent divergent true false overdamped underdamped critically undamped even odd neither both".split()
+    "converges diverges convergent divergent true false first second third fourth overdamped underdamped critically undamped even odd neither both".split()
 )
 FILLERS = frozenset(
-    "the a an is are it this that of to and so therefore thus we have get answer equation solution".split()
+    "the a an is are it this that of to and so therefore thus we have get answer equation solution point system critical".split()
 )

@@ -167,3 +167,37 @@ def test_generated_family(family: str) -> None:
         if prove(problem).verdict != "correct":
             failures.append(("proof", problem.answer, problem.question))
     assert failures == []
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "(",
+        "- ",
+        "**",
+        "$",
+        "1,",
+        "\\text{",
+        "<think>",
+        "</think>",
+        "Answer: ",
+        "answer is ",
+        "\n- ",
+        "[0,1)\\cup",
+        "1 2/3 ",
+        "72 g and ",
+        "\\boxed{",
+        "2^",
+        "((1)(",
+        "n=1,2,",
+        "|",
+        "\\int ",
+        "½",
+    ],
+)
+def test_a_piece_repeated_many_times_is_cheap_and_never_right(piece: str) -> None:
+    for reference in ("72 grams", "$(-\\infty,4)\\cup(5,6)$", "$n^2$, $n=1,2,\\ldots$"):
+        problem = OdeProblem("p", "How many grams?", reference)
+        for text in (piece * 800, piece * 800 + "5"):
+            verdict = grade(problem, text)
+            assert verdict.verdict in VERDICTS and verdict.verdict != "correct"
