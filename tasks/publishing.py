@@ -25,10 +25,10 @@ from prefect.exceptions import PrefectException
 
 from lbt_core.generation import EngineStats
 from lbt_core.reporting.gather import gather
+from lbt_core.reporting.viewing.addresses import HOME, url
 from lbt_core.run.config import read_environment
 from lbt_core.run.health import warnings
 from lbt_core.store.rows import Preference
-from lbt_core.viewing.addresses import HOME, url
 from tasks.context import RunContext
 from tasks.metrics import Metrics
 from tasks.progress import Progress, Reporter, describe_progress, format_seconds

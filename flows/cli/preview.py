@@ -70,7 +70,7 @@ def preview(profile: str, overrides: Sequence[str], config: RunConfig, problems:
 
 def show(store: RunStore, out: Console) -> None:
     """What a small run made, stage by stage; texts with invisible characters written out."""
-    from lbt_core.viewing.index import RunIndex  # noqa: PLC0415 - heavy
+    from lbt_core.reporting.viewing.index import RunIndex  # noqa: PLC0415 - heavy
 
     config = store.config
     plan = Plan(store.files, config, store.identities)

@@ -38,9 +38,9 @@ def publish(
 
     Refused by name where a licence forbids it or is not known. The folder is what the hub gets.
     """
-    from lbt_core.publishing.folder import write_folder  # noqa: PLC0415 - heavy
-    from lbt_core.publishing.hub import check_name, upload  # noqa: PLC0415 - heavy
-    from lbt_core.publishing.licences import licences_of  # noqa: PLC0415 - heavy
+    from lbt_core.reporting.publishing.folder import write_folder  # noqa: PLC0415 - heavy
+    from lbt_core.reporting.publishing.hub import check_name, upload  # noqa: PLC0415 - heavy
+    from lbt_core.reporting.publishing.licences import licences_of  # noqa: PLC0415 - heavy
     from lbt_core.run.record import RunStore  # noqa: PLC0415 - heavy
 
     store = RunStore.open(run)

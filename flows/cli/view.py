@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from lbt_core import UserError
-from lbt_core.viewing.addresses import PORT
+from lbt_core.reporting.viewing.addresses import PORT
 
 
 def register(app: typer.Typer) -> None:
@@ -34,8 +34,8 @@ def view(
     """
     import uvicorn  # noqa: PLC0415 - only where used
 
-    from lbt_core.viewing.app import LOOPBACK, create_app  # noqa: PLC0415 - heavy
-    from lbt_core.viewing.index import RunIndex  # noqa: PLC0415 - heavy
+    from lbt_core.reporting.viewing.app import LOOPBACK, create_app  # noqa: PLC0415 - heavy
+    from lbt_core.reporting.viewing.index import RunIndex  # noqa: PLC0415 - heavy
 
     index = RunIndex(run)
     alone = is_loopback(host)

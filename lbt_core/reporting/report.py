@@ -23,8 +23,8 @@ from lbt_core.reporting import summary, wording
 from lbt_core.reporting.drawing import svg
 from lbt_core.reporting.gallery import gallery
 from lbt_core.reporting.inputs import CONTROL, ReportInputs, arm_label
+from lbt_core.reporting.viewing.addresses import HOME, url
 from lbt_core.store.rows import Score
-from lbt_core.viewing.addresses import HOME, url
 
 MAX_TEXT = 4000
 

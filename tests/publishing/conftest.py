@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from made_run import Made, config_of, make_run
 
 from lbt_core.embedded import embedded_model_path
-from lbt_core.publishing.folder import Published, write_folder
-from lbt_core.publishing.licences import licences_of
+from lbt_core.reporting.publishing.folder import Published, write_folder
+from lbt_core.reporting.publishing.licences import licences_of
 
 
 def add_models(made: Made) -> None:

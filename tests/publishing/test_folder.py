@@ -15,7 +15,7 @@ from made_run import Made
 
 from flows.local import free_port
 from lbt_core import UserError
-from lbt_core.publishing.folder import Published, write_folder
+from lbt_core.reporting.publishing.folder import Published, write_folder
 from lbt_core.run.record import RunStore
 
 

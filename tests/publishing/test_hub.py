@@ -11,8 +11,8 @@ import pytest
 from fake_hub import FakeHub
 from made_run import Made
 
-from lbt_core.publishing.folder import write_folder
-from lbt_core.publishing.licences import licences_of
+from lbt_core.reporting.publishing.folder import write_folder
+from lbt_core.reporting.publishing.licences import licences_of
 
 TOKEN = "hf_test"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lbt_core import UserError
-from lbt_core.publishing.licences import Licence, card_licence, joint, licences_of
+from lbt_core.reporting.publishing.licences import Licence, card_licence, joint, licences_of
 from lbt_core.run.config import load_config
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lbt_core.viewing.differences import MAX_PIECES, marked
+from lbt_core.reporting.viewing.differences import MAX_PIECES, marked
 
 TEXT = st.text(alphabet="ab12 \n-+", max_size=60)
 

@@ -14,13 +14,13 @@ from made_run import Made, config_of, make_run
 from view_client import HOSTILE, client_of
 
 from lbt_core import UserError
+from lbt_core.reporting.viewing.app import create_app
+from lbt_core.reporting.viewing.index import RunIndex
 from lbt_core.run.results import compute_scores, stored_rationales
 from lbt_core.store import read_shard, write_shard
 from lbt_core.store.rows import Preference, Rationale, from_table
 from lbt_core.subjects import GradePool, load_subject
 from lbt_core.subjects.labelled import read_pairs
-from lbt_core.viewing.app import create_app
-from lbt_core.viewing.index import RunIndex
 
 Get = Callable[..., str]
 

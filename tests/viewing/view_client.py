@@ -2,8 +2,8 @@
 
 from starlette.testclient import TestClient
 
-from lbt_core.viewing.app import create_app
-from lbt_core.viewing.index import RunIndex
+from lbt_core.reporting.viewing.app import create_app
+from lbt_core.reporting.viewing.index import RunIndex
 
 HOSTILE = (
     "</pre></main><script>window.hacked = 1</script><img src=x onerror='window.hacked=2'>\n"

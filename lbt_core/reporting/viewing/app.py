@@ -23,10 +23,10 @@ from starlette.staticfiles import StaticFiles
 
 from lbt_core import UserError, __version__
 from lbt_core.reporting import wording
-from lbt_core.viewing import details
-from lbt_core.viewing.addresses import HOME, url
-from lbt_core.viewing.index import RunIndex
-from lbt_core.viewing.query import (
+from lbt_core.reporting.viewing import details
+from lbt_core.reporting.viewing.addresses import HOME, url
+from lbt_core.reporting.viewing.index import RunIndex
+from lbt_core.reporting.viewing.query import (
     LISTINGS,
     PAGE_ROWS,
     Searches,
@@ -81,7 +81,7 @@ def create_app(index: RunIndex, hosts: tuple[str, ...] = LOOPBACK) -> Starlette:
 
 def _environment(index: RunIndex) -> Environment:
     env = Environment(
-        loader=PackageLoader("lbt_core.viewing"),
+        loader=PackageLoader("lbt_core.reporting.viewing"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lbt_core import UserError
+from lbt_core.reporting.viewing.index import RunIndex
 from lbt_core.store.rows import Problem
-from lbt_core.viewing.index import RunIndex
 
 PAGE_ROWS = 50
 REMEMBERED_SEARCHES = 2000

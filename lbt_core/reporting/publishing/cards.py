@@ -9,8 +9,6 @@ from huggingface_hub import DatasetCardData, ModelCard
 from jinja2 import PackageLoader
 
 from lbt_core import __version__
-from lbt_core.publishing.licences import Licence, joint
-from lbt_core.publishing.tables import DEFAULT, Table
 from lbt_core.reporting import summary, wording
 from lbt_core.reporting.inputs import ReportInputs
 from lbt_core.reporting.model_card import (
@@ -20,6 +18,8 @@ from lbt_core.reporting.model_card import (
     markdown,
     render_model_card,
 )
+from lbt_core.reporting.publishing.licences import Licence, joint
+from lbt_core.reporting.publishing.tables import DEFAULT, Table
 from lbt_core.reporting.report import environment
 from lbt_core.run.plan import Plan
 
@@ -65,7 +65,7 @@ def dataset_card(
 ) -> str:
     """The data set's card: front matter that loaders read, then lineage, figures and licences."""
     env = environment(autoescape=False)
-    env.loader = PackageLoader("lbt_core.publishing")
+    env.loader = PackageLoader("lbt_core.reporting.publishing")
     env.filters["md"] = markdown
     body = env.get_template("dataset_card.md.j2").render(
         {

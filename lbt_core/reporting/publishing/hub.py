@@ -6,8 +6,8 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
 from lbt_core import UserError
-from lbt_core.publishing.folder import Published
 from lbt_core.reporting.model_card import HUB_ID
+from lbt_core.reporting.publishing.folder import Published
 
 
 def check_name(name: str) -> None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lbt_core import UserError
-from lbt_core.publishing.cards import dataset_card, model_card, public_inputs
-from lbt_core.publishing.licences import Licence
-from lbt_core.publishing.tables import Table, write_tables
 from lbt_core.reporting.gather import arm_name, gather
 from lbt_core.reporting.inputs import ReportInputs
+from lbt_core.reporting.publishing.cards import dataset_card, model_card, public_inputs
+from lbt_core.reporting.publishing.licences import Licence
+from lbt_core.reporting.publishing.tables import Table, write_tables
 from lbt_core.reporting.report import render_report
 from lbt_core.run.config import differences, load_config, profile_names
 from lbt_core.run.plan import Plan, arm_folder

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lbt_core import UserError
+from lbt_core.reporting.viewing.differences import Piece, marked
+from lbt_core.reporting.viewing.index import Contents, RunIndex
+from lbt_core.reporting.viewing.query import where
 from lbt_core.store.rows import Problem
-from lbt_core.viewing.differences import Piece, marked
-from lbt_core.viewing.index import Contents, RunIndex
-from lbt_core.viewing.query import where
 
 _BASE_FIELDS = {f.name for f in fields(Problem)}
 
