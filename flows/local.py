@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,17 +15,12 @@ from pathlib import Path
 import ray
 
 from flows.ray_join import join_ray
+from flows.server_process import QUIET, free_port
 from lbt_core import UserError
 from lbt_core.run.config import read_environment
 
 START_TIMEOUT_S = 90.0
 DRAIN_TIMEOUT_S = 15.0
-QUIET = {
-    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "DO_NOT_TRACK": "1",
-    "RAY_USAGE_STATS_ENABLED": "0",
-}
 
 
 @contextlib.contextmanager
@@ -129,11 +123,3 @@ def _wait_healthy(url: str, process: "subprocess.Popen[bytes]", log: Path) -> No
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     raise UserError(f"the Prefect server was not ready in {START_TIMEOUT_S:.0f} s; see {log}")
-
-
-def free_port() -> int:
-    """A TCP port on loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -16,8 +16,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from flows.local import QUIET, free_port
-from flows.server_process import server_command
+from flows.server_process import QUIET, free_port, server_command
 from flows.supervision import (
     STATE,
     Services,

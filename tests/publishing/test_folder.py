@@ -13,7 +13,7 @@ import pytest
 import yaml
 from made_run import Made
 
-from flows.local import free_port
+from flows.server_process import free_port
 from lbt_core import UserError
 from lbt_core.reporting.publishing.folder import Published, write_folder
 from lbt_core.run.record import RunStore
