@@ -1,4 +1,4 @@
-"""With the base installation alone (no engines, training, cluster) commands work or name the extra."""
+"""With the base installation alone commands work, or name the extra that they need."""
 
 import subprocess
 import sys
