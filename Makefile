@@ -91,3 +91,6 @@ lock:
 ## remove caches and build/
 clean:
 	rm -rf build .mypy_cache .pytest_cache .ruff_cache
+
+# make image, make wheelhouse, make cluster-test
+-include docker/image.mk

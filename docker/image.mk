@@ -9,8 +9,8 @@ BUILD_ARGS ?=
 
 .PHONY: image wheelhouse sbom cluster-test
 
-# All wheels in one folder: the image installs from it, and so does a machine without a network
-# (pip install --no-index --find-links FOLDER …)
+# pip install --no-index --find-links FOLDER … is what a machine without a network does with it
+## all wheels in one folder, for the image and for machines without a network
 wheelhouse:
 	@echo "==> wheels for $(FLAVOUR) in $(WHEELS)"
 	@mkdir -p $(WHEELS)
@@ -20,6 +20,7 @@ ifeq ($(FLAVOUR),cpu)
 endif
 	@du -sh $(WHEELS)
 
+## the image, with docker or podman
 image: wheelhouse
 	@echo "==> image $(IMAGE)"
 ifeq ($(BUILDER),podman)
@@ -28,11 +29,12 @@ else
 	@docker build --build-context wheels=$(WHEELS) --target $(FLAVOUR) $(BUILD_ARGS) -t $(IMAGE) -f docker/Dockerfile .
 endif
 
-# What is in the image: CycloneDX, Python packages and Debian ones
+## what is in the image: CycloneDX, Python packages and Debian ones
 sbom:
 	@mkdir -p build
 	@$(BUILDER) run --rm --entrypoint cat $(IMAGE) /app/sbom.json > build/sbom-$(FLAVOUR).json
 	@echo build/sbom-$(FLAVOUR).json
 
+## compose brought up, a run through the API, servers and workers restarted under it
 cluster-test:
 	@tests/cluster/run.sh
