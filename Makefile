@@ -11,7 +11,7 @@ FLAVOUR := $(shell if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/
 MARK := $(VENV)/.installed-$(FLAVOUR)
 
 
-.PHONY: help demo test lint types live exhaustive bench setup lock clean
+.PHONY: help demo test lint types live long exhaustive bench setup lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -72,6 +72,10 @@ endif
 ## services killed under their runs, about 12 minutes: each waits until the run is marked Crashed
 live: setup
 	@$(BIN)/python -m pytest -m live tests/faults/test_services_killed.py
+
+## whole runs that take minutes each: on an object store, and twice to the bit
+long: setup
+	@$(BIN)/python -m pytest -m long tests/integration tests/faults
 
 ## 200 right and 200 wrong answers of every built-in family: about 7 minutes
 exhaustive: setup

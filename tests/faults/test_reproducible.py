@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from lbt_process import Lbt, settings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(3600)]
 
 SETTINGS = {
     "reproducible": "true",

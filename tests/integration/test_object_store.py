@@ -19,7 +19,7 @@ from lbt_core.run.record import RunStore
 from lbt_core.run.status import open_plan, run_status, verify_run
 from lbt_core.store import Files
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture(scope="module")
