@@ -81,7 +81,10 @@ ORDER = {
         *("subjects", "corpora", "measurement", "method", "store"),
         *("training", "generation", "embedded"),
     },
-    "reporting": {"run", "subjects", "measurement", "method", "generation", "store"},
+    "reporting": {
+        *("run", "subjects", "corpora", "measurement", "training"),
+        *("method", "generation", "embedded", "store"),
+    },
 }
 
 

@@ -23,7 +23,7 @@ def test_the_lines_are_eight():
 def test_the_lines_end_in_preference_pairs(capsys):
     names: dict[str, object] = {}
     exec(compile(python_of_the_readme(), str(README), "exec"), names)  # our own text, not a model's
-    pairs = names["pairs"].pairs
+    pairs = names["pairs"]
     assert pairs
     assert all(p.chosen_score > p.rejected_score for p in pairs)
-    assert f"{pairs[0].chosen_lbt:.0%}" in capsys.readouterr().out
+    assert f"{len(pairs)} pairs" in capsys.readouterr().out

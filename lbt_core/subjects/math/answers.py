@@ -6,30 +6,23 @@ from lbt_core.method.extraction import MAX_ANSWER, MAX_TEXT, Extraction, extract
 from lbt_core.subjects.math.numbers import plain, read_number
 
 _HASHES = re.compile(r"^[ \t]*####[ \t]*(\S[^\n]*)$", re.MULTILINE)
-_SAID = re.compile(
-    r"\b(?:the\s+)?(?:final\s+)?answer\s+is\s*:?\s*(\S[^\n]*?)(?=[.!]?\s*$|[.!]\s+[A-Z]|\n)",
-    re.IGNORECASE | re.MULTILINE,
-)
 _BLOCK_LINE = re.compile(r"\[{1,2}\s*final[\s_]*answer\s*\]{1,2}\s*:?\s*(\S[^\n]{0,80})\n", re.I)
 _MARKED = "####"
 
 
 def final_answer(text: str) -> Extraction:
-    """As ``method.extraction.extract``, and, where a text has neither a final-answer block nor a
-    box: what follows the last ``####`` (as marked), else what follows the last "the answer is" (a
-    guess like the last line: reason "text").
+    """As ``method.extraction.extract``; a line of ``####`` (GSM8K) is no part of the reasoning, and
+    an amount of dollars in the block is one.
     """
     found = extract(text)
     if found.reason == "truncated answer" and (amount := _amount(text)) is not None:
         return Extraction(amount, found.reasoning, "final answer block")
-    if found.marked or found.reason not in ("text", "no answer", "too long"):
+    if found.reason not in ("label", "text", "no answer", "too long"):
         return found
     text = text[-MAX_TEXT:]
-    if hashes := list(_HASHES.finditer(text)):
-        return _taken(hashes[-1], text, _MARKED, text[: hashes[-1].start()].rstrip())
-    if said := list(_SAID.finditer(text)):
-        return _taken(said[-1], text, "text", text.rstrip())
-    return found
+    if not (hashes := list(_HASHES.finditer(text))):
+        return found
+    return _taken(hashes[-1], _MARKED, text[: hashes[-1].start()].rstrip())
 
 
 def _amount(text: str) -> str | None:
@@ -43,7 +36,7 @@ def _amount(text: str) -> str | None:
     return amount if read_number(plain(amount)) is not None else None
 
 
-def _taken(match: re.Match[str], text: str, reason: str, reasoning: str) -> Extraction:
+def _taken(match: re.Match[str], reason: str, reasoning: str) -> Extraction:
     answer = strip_dollars(match[1])
     if not answer or len(answer) > MAX_ANSWER:
         return Extraction(None, reasoning, "empty answer" if not answer else "answer too long")

@@ -42,8 +42,8 @@ def test_grade_gives_the_confusion_counts(call, tmp_path):
         "grade", str(file), "--subject", "math", "--time-limit", "20", "--workers", "1", "--json"
     )
     assert code == 0, err
-    *verdicts, summary = (json.loads(line) for line in out.splitlines())
-    assert [v["verdict"] for v in verdicts] == [
+    summary = json.loads(out)
+    assert [v["verdict"] for v in summary["grades"]] == [
         *("correct", "incorrect", "correct", "correct", "correct")
     ]
     assert (summary["false_accepts"], summary["false_rejects"]) == (1, 0)
