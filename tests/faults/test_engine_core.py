@@ -4,7 +4,7 @@ GPUs) and inline: every call ends, the actor leaves, and what was asked is answe
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,11 @@ def pool_of(core: str, model: str = "embedded", **changes: Any) -> EnginePool:
     config = EngineConfig(core=core, device="cpu", count=1, shards_in_flight=2, **changes)
     spec = engine_spec(ModelConfig(path=model, max_model_len=512), config, "cpu", seed=0)
     return EnginePool(spec, config, keep_warm=False)
+
+
+def answers(pool: EnginePool, asked: Sequence[Request]) -> list[Completion]:
+    """Every completion of the requests, through the pool."""
+    return [c for _, part in pool.stream(asked) for c in part]
 
 
 class Call(threading.Thread):
@@ -92,7 +97,7 @@ def answered(pool: EnginePool) -> list[Completion]:
 
     def ask() -> list[Completion] | None:
         try:
-            return pool.generate(FEW)[1]
+            return answers(pool, FEW)
         except ActorLost:
             return None
 
@@ -158,12 +163,12 @@ def test_core_killed_while_loading_is_started_again(story: Story) -> None:
     """By the actor or, where the actor is the core, by Ray."""
     assert story.start.error is None
     assert not story.killed.is_running()
-    assert len(story.pool.generate(FEW)[1]) == len(FEW)
+    assert len(answers(story.pool, FEW)) == len(FEW)
 
 
 def test_core_killed_while_serving(pool: EnginePool, layout: str) -> None:
     actor, core = victim(pool, layout)
-    call, other = Call(lambda: pool.generate(MANY)), Call(lambda: pool.generate(MANY))
+    call, other = Call(lambda: answers(pool, MANY)), Call(lambda: answers(pool, MANY))
     until(lambda: any(s.running for s in pool.stats().values()), "requests at work")
     if layout == "process":  # one worker of two: the core ends by itself, and says so
         next(p for p in core.children() if "Worker" in p.name()).kill()

@@ -73,7 +73,7 @@ def test_torn_weights_fail_every_shard_after_one_attempt(
     monkeypatch.setattr(engines.EnginePool, "_actor", counted)
 
     def work() -> ShardSummary:
-        pool.generate([REQUEST])
+        list(pool.stream([REQUEST]))
         raise AssertionError("it loaded")
 
     @flow
