@@ -75,7 +75,7 @@ live: setup
 
 ## whole runs that take minutes each: on an object store, and twice to the bit
 long: setup
-	@$(BIN)/python -m pytest -m long tests/integration tests/faults
+	@$(BIN)/python -m pytest -m long
 
 ## 200 right and 200 wrong answers of every built-in family: about 7 minutes
 exhaustive: setup

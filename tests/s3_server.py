@@ -2,10 +2,15 @@
 
 import contextlib
 import os
+import socket
+import subprocess
+import sys
+import time
 import urllib.request
 import uuid
 from collections.abc import Iterator
 
+START_S = 120.0
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test-key",
     "AWS_SECRET_ACCESS_KEY": "test-secret",
@@ -16,15 +21,32 @@ CREDENTIALS = {
 @contextlib.contextmanager
 def s3_server() -> Iterator[dict[str, str]]:
     """A running server; yields the environment that its clients need."""
-    from moto.server import ThreadedMotoServer  # noqa: PLC0415 - slow import
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    # in a process of its own: its web framework leaves objects in sys.modules on which vLLM, which
+    # looks through them, fails
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
     try:
-        host, port = server.get_host_and_port()
-        yield CREDENTIALS | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}
+        _wait(address, server)
+        yield CREDENTIALS | {"AWS_ENDPOINT_URL": address}
     finally:
-        server.stop()
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _wait(address: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            urllib.request.urlopen(f"{address}/moto-api", timeout=5).close()
+            return
+        except OSError:
+            assert server.poll() is None, "the S3 server ended"
+            assert time.monotonic() < deadline, "the S3 server does not answer"
+            time.sleep(0.2)
 
 
 @contextlib.contextmanager
