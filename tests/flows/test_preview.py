@@ -59,7 +59,6 @@ def test_texts_cannot_drive_the_terminal(tmp_path: Path) -> None:
     assert "[red]x[/red]" in text and "⟨U+001B⟩" in text
 
 
-@pytest.mark.slow
 @pytest.mark.long
 def test_the_command_goes_through_every_stage_and_keeps_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "flows.cli", "run", "--preview", "3"]
