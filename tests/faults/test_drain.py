@@ -15,8 +15,10 @@ from lbt_core.run.status import open_plan, verify_run
 
 pytestmark = pytest.mark.slow
 
-# one shard for each stage, so that the signal comes in the middle of one
+# one shard for each stage, so that the signal comes in the middle of one; a reproducible engine keeps
+# whole blocks of requests only, and a shard here is one
 SETTINGS = settings(
+    reproducible="false",
     shards__problems=12,
     sampling__num_rationales=64,
     engines__max_num_seqs=32,
