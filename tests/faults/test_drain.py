@@ -15,8 +15,8 @@ from lbt_core.run.status import open_plan, verify_run
 
 pytestmark = pytest.mark.slow
 
-# one shard for each stage, so that the signal comes in the middle of one; a reproducible engine keeps
-# whole blocks of requests only, and a shard here is one
+# one shard for each stage, so that the signal comes in the middle of one; a reproducible engine
+# keeps whole blocks of requests only, and a shard here is one
 SETTINGS = settings(
     reproducible="false",
     shards__problems=12,
