@@ -241,6 +241,16 @@ class RunConfig(Section):
             raise ValueError("controls names the same arm twice")
         return self
 
+    @model_validator(mode="after")
+    def _seeded_core(self) -> "RunConfig":
+        # the random state of a CPU engine is set where its core runs: not across processes
+        core, device = self.engines.core, self.engines.device
+        if self.reproducible and core == "process" and device != "gpu":
+            raise ValueError(
+                "reproducible needs engines.core=inline (or auto) unless engines.device=gpu"
+            )
+        return self
+
     @property
     def arms(self) -> tuple[str, ...]:
         """The arms that are trained: the real one first, then the controls."""

@@ -260,3 +260,9 @@ def test_a_further_round_has_the_tuned_teacher_and_the_same_students():
     assert second.teacher.path == "/models/tuned"
     assert [m.path for m in second.student_models()] == [config.teacher.path]
     assert {n.split("=")[0] for n in differences(config, second)} == {"teacher.path", "students"}
+
+
+def test_reproducible_refuses_a_core_that_cannot_be_seeded():
+    with pytest.raises(UserError, match=r"reproducible needs engines\.core=inline"):
+        load_config("demo", ["engines.core=process"])
+    load_config("demo", ["engines.core=process", "reproducible=false"])
