@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -73,6 +74,9 @@ def up(
     Again it only starts what has died since. `lbt down` stops it all.
     """
     started = time.monotonic()
+    for name in ("prefect", "ray"):  # both are started as commands, so that no import would tell
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     home = home.expanduser().resolve()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     _refuse(auth, database, host)
