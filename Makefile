@@ -11,7 +11,7 @@ FLAVOUR := $(shell if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/
 MARK := $(VENV)/.installed-$(FLAVOUR)
 
 
-.PHONY: help demo test lint types live long exhaustive bench setup lock clean
+.PHONY: help demo test lint types live long pictures exhaustive bench setup lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -76,6 +76,10 @@ live: setup
 ## whole runs that take minutes each: on an object store, and twice to the bit
 long: setup
 	@$(BIN)/python -m pytest -m long
+
+## take the pictures of docs/operate.md anew, from a whole demo in the Prefect UI: about 15 minutes
+pictures: setup
+	@$(BIN)/python -m pytest -m pictures tests/browser/test_pictures.py
 
 ## 200 right and 200 wrong answers of every built-in family: about 7 minutes
 exhaustive: setup

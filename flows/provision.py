@@ -35,7 +35,7 @@ def provision(workdir: str, env: Mapping[str, str]) -> None:
 
 def deploy(env: Mapping[str, str]) -> None:
     """Apply ``prefect.yaml``. Raises UserError with the command's last words."""
-    # the one at the top of a checkout, by the link that goes into an installed package with its folder
+    # by the link that an installed package has in place of the file at the top of a checkout
     file = ROOT / "deployments" / "prefect.yaml"
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     done = subprocess.run(

@@ -28,7 +28,17 @@ def names(tmp_path_factory) -> set[str]:
 
 def test_every_tracked_file_of_the_packages_is_in_the_wheel(names):
     tracked = subprocess.run(
-        ["git", "ls-tree", "-r", "--name-only", "HEAD", "lbt_core", "tasks", "flows", "deployments"],
+        [
+            "git",
+            "ls-tree",
+            "-r",
+            "--name-only",
+            "HEAD",
+            "lbt_core",
+            "tasks",
+            "flows",
+            "deployments",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

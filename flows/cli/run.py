@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.console import Console
 
+from flows.cli.options import require_extra
 from lbt_core import UserError
 from lbt_core.generation.gpus import gpu_names, missing_build_tools
 from lbt_core.run.config import RunConfig, load_config, read_environment
@@ -52,6 +53,7 @@ def run(
     """
     uri = run_uri(store, run)
     config = load_config(profile, overrides or ())
+    require_extra("ray", "prefect")
     if preview is not None:
         from flows.cli.preview import preview as show_preview  # noqa: PLC0415 - only where used
 

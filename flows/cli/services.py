@@ -10,13 +10,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from flows.cli.options import require_extra
 from flows.server_process import QUIET, free_port, server_command
 from flows.supervision import (
     STATE,
@@ -74,9 +74,7 @@ def up(
     Again it only starts what has died since. `lbt down` stops it all.
     """
     started = time.monotonic()
-    for name in ("prefect", "ray"):  # both are started as commands, so that no import would tell
-        if find_spec(name) is None:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    require_extra("prefect", "ray")  # both are started as commands: no import would tell
     home = home.expanduser().resolve()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     _refuse(auth, database, host)

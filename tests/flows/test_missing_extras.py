@@ -56,3 +56,4 @@ def test_missing_extra_is_one_line_that_names_the_command(tmp_path, arguments, m
     assert last.startswith(f"lbt: {missing} is not installed")
     assert f"pip install 'lbt[{extra}]'" in last
     assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []  # nothing was begun
