@@ -12,6 +12,8 @@ from collections.abc import Iterator
 
 from tasks import draining
 
+# Docker, systemd and Kubernetes kill 10 to 90 s after they have asked, Kubernetes after 30: an end
+# of our own, with its message, comes before that one.
 LIMIT_S = 28.0
 GO_ON = "the same command, or Retry, goes on from here"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+# The server may be what stood still; the successor is at work already and must not be written over
 LAST_WORDS_S = 5.0
 EXIT_STATUS = 1
 _log = logging.getLogger(__name__)

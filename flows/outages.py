@@ -14,6 +14,8 @@ import urllib.request
 
 from lbt_core.run.config import read_environment
 
+# The work is stored: half an hour outlasts an upgrade of the server, and a machine that waits is
+# paid for
 PATIENCE_S = 1800.0
 POLL_S = 2.0
 SAY_EVERY_S = 60.0

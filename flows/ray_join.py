@@ -12,6 +12,7 @@ from ray.exceptions import AuthenticationError
 from lbt_core import UserError
 
 PROBE_S = 15.0
+# A cluster that is just starting (a job's first seconds) opens its port a little later
 PORT_S = 20.0
 TOKEN_HELP = (
     "the cluster asks for a token and this process has none, or another: set RAY_AUTH_TOKEN, or "

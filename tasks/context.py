@@ -21,6 +21,7 @@ from tasks.engines import EnginePool, cluster_device, end_idle_engines
 from tasks.grading import GradingPool
 from tasks.progress import Progress
 
+# As long as a killed attempt's engines may take to end the requests that nobody waits for any more
 RELEASE_S = 60.0
 
 

@@ -19,10 +19,12 @@ from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError,
 
 from tasks import draining
 
+# 16 GB of weights from a network share and then compilation take minutes, not hours
 READY_TIMEOUT_S = 900.0
 CLOSE_TIMEOUT_S = 60.0
 MEANWHILE_S = 2.0
 START_ATTEMPTS = 3
+# Ray says that an actor is unavailable without saying when to ask again
 REBUILD_S = 0.5
 SHOWN = 800
 

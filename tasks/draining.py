@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 POLL_S = 0.5
+# Longer than a grading worker's time limit, after which each such thread notices at the latest
 LEAVE_S = 12.0
 T = TypeVar("T")
 R = TypeVar("R")

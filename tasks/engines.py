@@ -35,7 +35,10 @@ from tasks.dispatch import ActorLost, ActorRefused, Dispatcher
 NAMESPACE = "lbt"
 PREFIX = "lbt-engine-"
 IDLE_ANSWER_S = 5.0
+# A run of days on a shared cluster meets some deaths; a model that kills its engine each time must
+# end it all the same
 RESTARTS = 20
+# A dead core's GPU memory is given back some time later; a new engine would find it taken
 END_S = 30.0
 
 

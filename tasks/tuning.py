@@ -30,6 +30,7 @@ from tasks.dispatch import fetch
 from tasks.shards import ShardSummary, commit
 
 RESULT = "result.json"
+# The check runs adapter and merged model one after the other, on a CPU that is slow for an 8B
 CHECKED_PROMPTS = 2
 
 

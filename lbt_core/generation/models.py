@@ -10,6 +10,8 @@ from lbt_core import UserError
 from lbt_core.generation.refusals import explain
 
 CONFIG = "config.json"
+# Weights are told apart by evenly spaced samples, 64 MiB of a file: whole, an
+# 8B model's 16 GB would be read at every start
 BLOCK = 2**16
 BLOCKS = 1024
 HUB_TIMEOUT_S = 10.0

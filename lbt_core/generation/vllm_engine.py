@@ -32,11 +32,15 @@ from lbt_core.generation.models import model_folder, named
 from lbt_core.generation.refusals import explain, hollow, root_cause
 from lbt_core.generation.turns import stop_token_ids
 
+# Only for a core that was killed (by whom is unknown, often the kernel for memory); one that says
+# why it ended is believed at once
 LOAD_ATTEMPTS = 3
 WATCH_S = 0.5
 # what vLLM says of a core that ended as it loaded, whatever it ended of
 _ENDED = "Engine core initialization failed"
 
+# Completions are handed on in batches of half a second: one by one, the flow's bookkeeping per call
+# would take the core from the engine
 PACE_S = 0.5
 
 

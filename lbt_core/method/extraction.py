@@ -12,6 +12,8 @@ from lbt_core.method.markdown import (
     without_thoughts,
 )
 
+# More than ten times the longest rationale (1,024 tokens), so that no answer is lost and no pattern
+# meets a hostile megabyte; of a longer text the end is read, where the answer is
 MAX_TEXT = 60_000
 MAX_ANSWER = 6_000
 

@@ -26,6 +26,7 @@ Arm = Literal["combined", "correctness", "lbt", "random"]
 ARMS: tuple[Arm, ...] = ("combined", "correctness", "lbt", "random")
 
 # Scores are means of a few exam answers: gaps that differ by less are the same number.
+# Scores are means of few grades: 0.7 - 0.2 must not pass for more than a gap of 0.5 by rounding
 _EQUAL = 1e-9
 
 

@@ -19,12 +19,18 @@ from lbt_core.method.subject import Subject
 from lbt_core.store.rows import Problem
 
 TFIDF = "tfidf"
+# Latent semantic analysis wants some tens to hundreds of dimensions; questions are short texts of
+# one field, and the table of a corpus of 10^5 problems then fits into memory in float32.
 DIMENSIONS = 64
 FIT_SAMPLE = 20_000
 MAX_FEATURES = 50_000
+# 128 MiB of cosines at a time, however large the corpus
 BLOCK_FLOATS = 32 * 2**20
 GROUP = 64
+# float32 sums differ in the last digits between machines and thread counts: neighbours are compared
+# after rounding, ties by number, so that everybody gets the same exams
 DECIMALS = 5
+# Below every cosine
 BANNED = -9.0
 SCHEMA = pa.schema(
     [

@@ -17,6 +17,7 @@ from lbt_core.method.prompts import Renderer
 from lbt_core.run.config import RunConfig
 from lbt_core.store.rows import Problem
 
+# Assumptions, as the module's docstring says: shares of the vendor's peaks, how well texts compress
 COMPUTE_SHARE = 0.4
 BANDWIDTH_SHARE = 0.6
 TRAINING_SHARE = 0.25

@@ -10,9 +10,11 @@ from typing import Any
 
 from lbt_core.run.config import RunConfig
 
+# Of thirty rows with a true share of 0.7, nine of ten or more are seen in 1 % of cases (binomial)
 ENOUGH_ROWS = 30
 ENOUGH_PROBLEMS = 10
 NEARLY_ALL = 0.9
+# Higher than NEARLY_ALL: a teacher that is right on 95 % still has pairs to give
 ALL = 0.98
 MANY_UNDECIDED = 0.2
 

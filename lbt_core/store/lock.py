@@ -26,7 +26,11 @@ from lbt_core.store.files import Files, LeaseLost, Version, WriteConflict
 
 LOCK = "lock.json"
 HEARTBEAT_S = 10.0
+# Twelve beats: a paused machine or a slow share misses some; and an owner that is gone should not
+# keep others away for longer than it takes to start a run.
 STALE_S = 120.0
+# Two machines' clocks may differ by more than STALE_S: the lock itself must stand still, for two
+# whole beats whenever the watching begins.
 WATCH_BEATS = 2.5
 
 
