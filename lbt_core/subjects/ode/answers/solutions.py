@@ -14,6 +14,7 @@ from lbt_core.subjects.ode.answers.conditions import check_conditions
 from lbt_core.subjects.ode.answers.equations import Equations
 from lbt_core.subjects.ode.answers.expr import Node, ParseError, symbols
 from lbt_core.subjects.ode.answers.points import (
+    LARGE,
     QUADRATURE,
     SMALL,
     STEP,
@@ -26,7 +27,6 @@ from lbt_core.subjects.ode.answers.points import (
     non_analytic,
     parameter_values,
     scattered_values,
-    unsettled,
     variable_values,
     widen,
 )
@@ -230,13 +230,11 @@ def _residuals(
     order = max(max(equations.orders), 0)
     nodes = [candidate[u] for u in equations.unknowns]
     settles = settled_by_digits((*nodes, *equations.residuals))
-    small = SMALL if settles else QUADRATURE
-    judged, terms = judge_residuals(equations, env, jets, count, DOUBLES, small)
+    small, large = (SMALL, LARGE) if settles else (QUADRATURE, QUADRATURE)
+    judged, _ = judge_residuals(equations, env, jets, count, DOUBLES, small, large)
     if any(not np.any(j.zero) and np.any(j.nonzero) for j in judged):
         return False, f"residual {max(j.worst for j in judged):.2g}"
-    doubtful = any(np.any(j.nonzero) for j in judged) or any(
-        unsettled(j, t, DOUBLES) for j, t in zip(judged, terms, strict=True)
-    )
+    doubtful = any(np.any(j.nonzero) or not j.settled for j in judged)
     if (doubtful or backend.exact) and settles:
         short = {k: [c[:count] for c in v] for k, v in env.items()}
         for better in (backend if backend.exact else digits(80), digits(640)):
@@ -307,6 +305,7 @@ def judge_residuals(
     count: int,
     backend: Backend,
     small: float = SMALL,
+    large: float = LARGE,
 ) -> tuple[list[Judged], list[list[Array]]]:
     """Every residual judged at the first ``count`` columns, with its evaluated terms."""
     own = slice(0, count)
@@ -320,7 +319,7 @@ def judge_residuals(
     judged, evaluated = [], []
     for terms in equations.terms:
         values = [widen([ev.value(t)], like)[0] for t in terms]
-        judged.append(judge(values, sizes, backend, small))
+        judged.append(judge(values, sizes, backend, small, large))
         evaluated.append(values)
     return judged, evaluated
 
