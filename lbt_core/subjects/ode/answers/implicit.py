@@ -275,7 +275,7 @@ def _fits(equations: Equations, curve: Node, unknown: str, names: Sequence[str])
             series = implicit_series(curve, unknown, here, start, given.order)
             if np.any(
                 np.abs(series[given.order] * math.factorial(given.order) - value)
-                > 1e-8 * (1 + np.abs(value))
+                > 1e-12 * (1 + np.abs(value))
             ):
                 return False
     return True

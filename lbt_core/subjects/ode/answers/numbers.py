@@ -112,7 +112,7 @@ def equal_values(
     if after:
         env = {n: [series[0] + after] for n, series in env.items()}
     if wide:
-        env = _between_steps(env, steps_of((a, b)))
+        env = _between_steps(env, steps_of((a, b)), after)
     with np.errstate(all="ignore"):
         watch = Watch(_POINTS + _SMALL_POINTS)
         x, y = _evaluate(a, env, DOUBLES, watch), _evaluate(b, env, DOUBLES, watch)
@@ -135,12 +135,19 @@ def equal_values(
         return _same_function(a, b, env, judged, watch)
 
 
-def _between_steps(env: dict[str, Series], steps: Mapping[str, Sequence[float]]) -> dict[str, Series]:
-    """Sample points with further ones between each two places where pieces meet, however close."""
+def _between_steps(
+    env: dict[str, Series], steps: Mapping[str, Sequence[float]], after: float
+) -> dict[str, Series]:
+    """Sample points with further ones between each two places where pieces meet, however close,
+    as far as they lie behind ``after``.
+    """
     for name, at in steps.items():
         if name not in env or not at:
             continue
         more = [(p + q) / 2 for p, q in pairwise(at)] + [at[0] - 0.01, at[-1] + 0.01]
+        more = [m for m in more if m > after]
+        if not more:
+            continue
         added = len(more)
         env = {n: [np.concatenate([s[0], np.resize(s[0], added)])] for n, s in env.items()}
         env[name][0][-added:] = more

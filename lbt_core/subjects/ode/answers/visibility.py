@@ -54,6 +54,21 @@ def settled_by_digits(nodes: Iterable[Node]) -> bool:
     return not any(n.op in ("int", "sum") for node in nodes for n in walk(node))
 
 
+def antiderivatives_only(nodes: Iterable[Node], variable: str) -> bool:
+    """Whether every integral has ``variable`` in its limits alone, and no sum occurs: then slopes
+    are exact (``Evaluator.by_limits``) and an error of a value is one of a constant.
+    """
+    for node in nodes:
+        for n in walk(node):
+            if n.op == "sum" or (n.op == "int" and not _plain_integrand(n.args[0], variable)):
+                return False
+    return True
+
+
+def _plain_integrand(inner: Node, variable: str) -> bool:
+    return variable not in symbols(inner) and not any(n.op == "int" for n in walk(inner))
+
+
 def scales(nodes: Iterable[Node]) -> list[float]:
     """Lengths on which exponentials and oscillations change that the fixed points do not show."""
     rates: list[float] = []
