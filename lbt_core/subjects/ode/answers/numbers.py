@@ -132,6 +132,8 @@ def equal_values(
             return False
         if wide:
             return _same_pieces(a, b, env, judged)
+        if names.integers & set(free) and settled_by_digits((a, b)):
+            return _same_terms(a, b, env)
         return _same_function(a, b, env, judged, watch)
 
 
@@ -164,13 +166,29 @@ def _same_pieces(a: Node, b: Node, env: Mapping[str, Series], judged: Judged) ->
     return judge([_evaluate(a, env, many), -_evaluate(b, env, many)], 0.0, many).everywhere
 
 
+def _same_terms(a: Node, b: Node, env: Mapping[str, Series]) -> bool:
+    """Agreement of the terms of sequences, some of which may be zero: there the difference shrinks
+    as digits are added.
+    """
+    gaps = []
+    for many in (DIGITS, digits(160)):
+        p, q = _evaluate(a, env, many), _evaluate(b, env, many)
+        gaps.append((many.magnitude(p - q), many.magnitude(p) + many.magnitude(q)))
+    (first, _), (second, size) = gaps
+    finite = np.isfinite(second) & np.isfinite(size)
+    same = (second <= 1e-75 * size) | (second <= 1e-60 * first)
+    return int(np.sum(finite)) >= 3 and bool(np.all(same[finite]))
+
+
 def _same_function(a: Node, b: Node, env: Mapping[str, Series], judged: Any, watch: Watch) -> bool:
     """Agreement at every point, with as many digits as the faintest term needs. Where roots and
     logarithms make branches: at every point where both values are real, and at most of the others.
     """
     branching = many_valued((a, b))
     if _disagree(judged, None if branching else judged):
-        return False
+        cancelled = not branching and int(np.sum(judged.zero)) >= 3
+        if not (cancelled and settled_by_digits((a, b))):
+            return False
     if not settled_by_digits((a, b)):
         first = slice(0, _POINTS // 2)
         return not np.any((judged.nonzero | judged.open)[first]) and int(np.sum(judged.zero)) >= 3
@@ -259,8 +277,10 @@ def same_equation(a: Sequence[Node], b: Sequence[Node], names: Names) -> bool:
             return False
         if not settled_by_digits((left, right)):
             return judged.everywhere and judged.settled
-        x, y = _evaluate(left, env, DIGITS), _evaluate(right, env, DIGITS)
-        return judge([y, -(y[first] / x[first]) * x], 0.0, DIGITS).everywhere
+        at = [first, *range(*_SETTLED.indices(len(ratio)))]
+        few = {n: [series[0][at]] for n, series in env.items()}
+        x, y = _evaluate(left, few, DIGITS), _evaluate(right, few, DIGITS)
+        return judge([y, -(y[0] / x[0]) * x], 0.0, DIGITS).everywhere
 
 
 def _total(terms: Sequence[Node]) -> Node:
