@@ -4,7 +4,6 @@
 from answer_kinds import DECAY, Group, asked, general, ivp
 from answer_kinds.further import ERF, EX
 from answer_kinds.scales import ELLIPSE
-
 from lbt_core.subjects.ode.problem import OdeProblem
 
 SIZES = ("0.0000001", "10^{-10}")
