@@ -156,7 +156,7 @@ def steps_of(nodes: Iterable[Node]) -> dict[str, list[float]]:
                 names = symbols(edge)
                 root = _linear_root(edge, *names) if len(names) == 1 else None
                 if root is not None:
-                    found.setdefault(*names, set()).add(root)
+                    found.setdefault(next(iter(names)), set()).add(root)
     return {name: sorted(at)[:12] for name, at in found.items()}
 
 
