@@ -40,6 +40,7 @@ _NAMED = re.compile(
 )
 _CONTINUED = re.compile(r"\s*(?:where|with|here|for\s+(?:some|any|all))\b", re.I)
 _ANNOUNCED = re.compile(r"[A-Za-z][A-Za-z ,'\-]{7,80}:\s+([^$:]*=[^$:]*)")
+_TOLD = re.compile(r"[A-Za-z][^$=\\:]{3,200}:\s*(\$[^$]+\$)\s*\.?")
 _DISPLAY = re.compile(
     r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\begin\{(equation|align|gather)\*?\}(.+?)\\end\{\3\*?\}", re.S
 )
@@ -296,6 +297,8 @@ def _last_mathematics(text: str) -> str | None:
         return next(g for g in (match.group(1), match.group(2), match.group(4)) if g is not None)
     if announced := _ANNOUNCED.fullmatch(last.splitlines()[-1]):
         return announced.group(1)
+    if told := _TOLD.fullmatch(last.splitlines()[-1]):
+        return told.group(1)
     if lead := list(_LEAD_IN.finditer(last)):
         return last[lead[-1].end() :]
     if (

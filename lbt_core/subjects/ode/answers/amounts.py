@@ -44,6 +44,7 @@ def by_amounts(_question: str, reference: str, answer: str) -> tuple[str, str, s
 def _amounts(text: str) -> list[tuple[Quantity, set[str]]] | None:
     """Clauses with one amount each, and the words of each; None where a clause holds several."""
     plain = TEXT_GROUP.sub(lambda m: f" {m.group(1)} ", without_dollars(text))
+    plain = re.sub(r"\(\s*([A-Za-z]\w*)\s*\)", r" for \1 ", plain)
     clauses = [
         c for c in re.split(r"[;\n]|,(?!\d)|(?<![A-Za-z])and(?![A-Za-z])|\.\s", plain) if c.strip()
     ]

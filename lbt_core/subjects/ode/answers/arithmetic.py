@@ -16,6 +16,7 @@ import numpy as np
 Array = Any  # ndarray of complex128, or of mpmath.mpc objects
 
 MP_DIGITS = 40
+_HUGE = 1e30  # an argument this large has no value worth its time
 
 
 class Backend:
@@ -103,7 +104,7 @@ class ManyDigits(Backend):
 
     def power(self, base: Array, exponent: Array) -> Array:
         mp = self.mp
-        return _vector(lambda a, b: mp.power(a, b))(base, exponent)
+        return _vector(lambda a, b: _power(mp, a, b))(base, exponent)
 
     def real(self, value: Array) -> Array:
         mp = self.mp
@@ -201,7 +202,14 @@ def _mp_function(name: str, context: Any = None) -> Callable[..., Any]:
     function = table[name]
     if name == "factorial":
         return lambda z: function(z) if abs(z) < 1e4 else mp.mpc("inf")
-    return lambda *args: function(*args)
+    return lambda *args: function(*args) if all(abs(a) < _HUGE for a in args) else mp.mpc("nan")
+
+
+def _power(mp: Any, base: Any, exponent: Any) -> Any:
+    """Principal power; no number where its size alone would take long (``9^9^9^9``)."""
+    if abs(exponent) > 1e6 and abs(exponent) * abs(mp.log(base)) > 1e7:
+        return mp.mpc("nan")
+    return mp.power(base, exponent)
 
 
 def _factorial(z: Array) -> Array:

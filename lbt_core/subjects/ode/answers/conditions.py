@@ -65,13 +65,14 @@ def _takes(
         error, size = np.abs(value - target), np.abs(target)
         slopes = np.max([np.abs(c) for c in series if np.all(np.isfinite(c))], axis=0)
         if nudge:
-            return bool(np.all(error <= 1e-5 * np.maximum(size, np.minimum(slopes, 1e3))))
+            near = np.all(error <= 1e-5 * np.maximum(size, np.minimum(slopes, 1e3)))
+            return bool(near) and _limit(equations, node, shared, given, wanted, nudge)
         if np.any(error > 1e-6 * np.maximum(size, slopes)):
             return False
-        if not backend.exact and np.all(error <= 1e-9 * size):
+        if not backend.exact and np.all(error <= 1e-13 * size):
             return True
         if not settled_by_digits((node, wanted, given.at)):
-            return bool(np.all(error <= 1e-9 * np.maximum(size, np.minimum(slopes, 1e3))))
+            return bool(np.all(error <= 1e-11 * np.maximum(size, np.minimum(slopes, 1e3))))
         fewer = digits(backend.digits if isinstance(backend, ManyDigits) else 80)
         more = digits(2 * fewer.digits)
         first, _ = _error(equations, node, shared, given, wanted, fewer)
@@ -81,13 +82,36 @@ def _takes(
     return False
 
 
+def _limit(
+    equations: Equations, node: Node, shared: Columns, given: Given, wanted: Node, nudge: float
+) -> bool:
+    """Whether a derivative tends to its value: its error shrinks with the distance to the point."""
+    if not settled_by_digits((node, wanted, given.at)):
+        return True
+    many, errors = digits(160), []
+    for power in (8, 12):
+        step = Fraction(1 if nudge > 0 else -1, 10**power)
+        error, size = _error(equations, node, shared, given, wanted, many, step)
+        errors.append(error)
+    near, nearer = errors
+    return bool(np.all((nearer <= 0.1 * near) | (nearer <= 1e-40 * size)))
+
+
 def _error(
-    equations: Equations, node: Node, shared: Columns, given: Given, wanted: Node, many: Backend
+    equations: Equations,
+    node: Node,
+    shared: Columns,
+    given: Given,
+    wanted: Node,
+    many: Backend,
+    step: Fraction = Fraction(0),
 ) -> tuple[Array, Array]:
-    """By how much a derivative misses its value, with many digits, and the size of the value."""
+    """By how much a derivative misses its value ``step`` beside the point, with many digits, and
+    the size of the value.
+    """
     count, order = 6, given.order
     plain = evaluator(many, 0, shared)
-    at = _broadcast(plain.value(given.at), count) + many.number(Fraction(0))
+    at = _broadcast(plain.value(given.at), count) + many.number(step)
     target = _broadcast(plain.value(wanted), count)
     env = {**plain.env, equations.variable: [at, at * 0 + 1]}
     series = widen(Evaluator(many, order, env).series(node), at)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lbt_core.subjects.ode.answers.arithmetic import DOUBLES, Array
+from lbt_core.subjects.ode.answers.arithmetic import DIGITS, DOUBLES, Array
 from lbt_core.subjects.ode.answers.expr import (
     Node,
     ParseError,
@@ -20,9 +20,10 @@ from lbt_core.subjects.ode.answers.expr import (
     sym,
     symbols,
 )
-from lbt_core.subjects.ode.answers.points import constant_values, parameter_values, widen
+from lbt_core.subjects.ode.answers.points import constant_values, evaluator, parameter_values, widen
 from lbt_core.subjects.ode.answers.statements import Answer
 from lbt_core.subjects.ode.answers.taylor import Evaluator, Series
+from lbt_core.subjects.ode.answers.visibility import settled_by_digits
 
 _INDEXED = re.compile(r"([A-Za-z]+)_([nkmj])([+-]\d+)?$")
 _COUNT = 16
@@ -121,9 +122,13 @@ def _same_slope(a: Node, b: Node) -> bool:
 
 
 def _agree(p: Array, q: Array) -> bool:
+    """Whether values agree wherever both exist, as exactly as their kind of number shows."""
+    backend = DIGITS if np.asarray(p).dtype == object else DOUBLES
+    exact = 1e-20 if backend is DIGITS else 1e-9
     with np.errstate(all="ignore"):
-        good = np.isfinite(p) & np.isfinite(q)
-        same = np.abs(p - q) <= 1e-8 * np.maximum(np.abs(p), np.abs(q))
+        good = backend.finite(p) & backend.finite(q)
+        size = np.maximum(backend.magnitude(p), backend.magnitude(q))
+        same = backend.magnitude(p - q) <= exact * size
     return int(np.sum(good)) >= 4 and bool(np.all(same[good]))
 
 
@@ -165,18 +170,20 @@ def _columns(names: Sequence[str]) -> dict[str, Series]:
 
 def _solved_for(node: Node, target: str, names: Sequence[str]) -> Array | None:
     """The value of ``target`` where the residual vanishes; None where it is not linear in it."""
-    env = _columns(names)
-    like = np.zeros(_COUNT, dtype=complex)
+    backend = DIGITS if settled_by_digits((node,)) else DOUBLES
+    plain = _columns(names)
+    like = backend.array(np.zeros(_COUNT))
     values = []
     try:
         with np.errstate(all="ignore"):
             for at in (0.0, 1.0, 2.0):
-                env[target] = [like + at]
-                values.append(widen([Evaluator(DOUBLES, 0, env).value(node)], like)[0])
+                env = {**plain, target: [np.full(_COUNT, at + 0j)]}
+                values.append(widen([evaluator(backend, 0, env).value(node)], like)[0])
             slope = values[1] - values[0]
             bend = values[2] - values[1]
-            size = np.abs(slope) + np.abs(bend)
-            if not np.all((np.abs(slope - bend) <= 1e-9 * size) | ~np.isfinite(size)):
+            size = backend.magnitude(slope) + backend.magnitude(bend)
+            gap = backend.magnitude(slope - bend)
+            if not np.all((gap <= 1e-9 * size) | ~np.isfinite(size)):
                 return None
             return np.asarray(-values[0] / slope)
     except (ParseError, ArithmeticError, ValueError):
@@ -223,16 +230,32 @@ def _slopes(residual: Node, constant: str, names: list[str]) -> list[Array] | No
         found = _solve_constant(choice, constant, env)
         if found is None:  # this sign has no real curve through these points
             continue
-        env[constant] = [found]
+        backend = DIGITS if settled_by_digits((choice,)) else DOUBLES
+        if backend is DIGITS:
+            found = _polished(choice, constant, env, found)
         parts = []
         with np.errstate(all="ignore"):
             for name in names:
-                series = Evaluator(
-                    DOUBLES, 1, {**env, name: [env[name][0], np.ones(_COUNT, dtype=complex)]}
-                ).series(choice)
-                parts.append(series[1] if len(series) > 1 else 0 * env[name][0])
+                ev = evaluator(
+                    backend, 1, {**env, name: [env[name][0], np.ones(_COUNT, dtype=complex)]}
+                )
+                ev.env[constant] = [found]
+                series = ev.series(choice)
+                parts.append(series[1] if len(series) > 1 else 0 * found)
             out.append(np.asarray(-parts[0] / parts[1]))
     return out or None
+
+
+def _polished(residual: Node, constant: str, env: dict[str, Series], found: Array) -> Array:
+    """The constants of ``_solve_constant`` with many digits."""
+    ev = evaluator(DIGITS, 1, env)
+    values = DIGITS.array(found)
+    with np.errstate(all="ignore"):
+        for _ in range(3):
+            ev.env[constant] = [values, 0 * values + 1]
+            series = ev.series(residual)
+            values = values - series[0] / series[1]
+    return values
 
 
 def _solve_constant(residual: Node, constant: str, env: dict[str, Series]) -> Array | None:

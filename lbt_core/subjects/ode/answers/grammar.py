@@ -110,6 +110,12 @@ class Grammar:
             return Node("neg", (node,))
         return Node("pm", (node,), 1 if op == "pm" else -1)
 
+    def after_short_fraction(self) -> bool:
+        """Whether a number with an exponent follows ``\\frac43``, so that it is a factor."""
+        head = self.tokens[max(self.pos - 3, 0)]
+        power = self.tokens[self.pos + 1 : self.pos + 2]
+        return head.val.endswith("frac") and bool(power) and power[0].val == "^"
+
     def product(self) -> Node:
         left = self.factor()
         while True:
@@ -117,7 +123,8 @@ class Grammar:
                 op = self.next().val
                 left = Node("mul" if op == "*" else "div", (left, self.factor()))
             elif self.starts_atom():
-                if self.peek().kind == "n" and self.tokens[self.pos - 1].kind == "n":
+                beside = self.peek().kind == "n" and self.tokens[self.pos - 1].kind == "n"
+                if beside and not self.after_short_fraction():
                     raise ParseError("two numbers side by side")
                 left = Node("mul", (left, self.power()))
             else:

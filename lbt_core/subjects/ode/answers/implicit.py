@@ -121,9 +121,10 @@ def _check(equations: Equations, curve: Node, unknown: str, names: list[str]) ->
     rank = jacobian_rank(equations, jets, names, bases, count) if names else 0
     branching = many_valued([curve, *equations.residuals])
     settles = settled_by_digits([curve, *equations.residuals])
-    if settles and judged[0].passes and not _exact_enough(terms[0], judged[0], 1e-14):
+    exact = judged[0].settled and _exact_enough(terms[0], judged[0], 1e-14)
+    if settles and judged[0].passes and not exact:
         judged, terms = _with_digits(equations, curve, unknown, env, y, count, order, hidden)
-        if not _exact_enough(terms[0], judged[0], 1e-13):
+        if not judged[0].passes or not _exact_enough(terms[0], judged[0], 1e-13):
             return Check(False, True, rank, f"residual {judged[0].worst:.2g}")
     if not (judged[0].passes if branching else judged[0].everywhere):
         return Check(False, True, rank, f"residual {judged[0].worst:.2g}")
@@ -274,7 +275,7 @@ def _fits(equations: Equations, curve: Node, unknown: str, names: Sequence[str])
             series = implicit_series(curve, unknown, here, start, given.order)
             if np.any(
                 np.abs(series[given.order] * math.factorial(given.order) - value)
-                > 1e-8 * (1 + np.abs(value))
+                > 1e-12 * (1 + np.abs(value))
             ):
                 return False
     return True

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from lbt_core.subjects.ode.answers.arithmetic import DIGITS, DOUBLES, Array, Backend, digits
 from lbt_core.subjects.ode.answers.expr import Node, ParseError, symbols
 from lbt_core.subjects.ode.answers.points import (
+    Judged,
     constant_values,
     evaluator,
     judge,
@@ -24,11 +26,13 @@ from lbt_core.subjects.ode.answers.visibility import (
     many_valued,
     scales,
     settled_by_digits,
+    steps_of,
 )
 
 _POINTS = 12
 _STARTS = 6
 _STEPS = 60
+_POLISH = 8  # steps with many digits
 
 
 _SMALL_POINTS = 16  # further real points, each name on a scale of its own
@@ -107,6 +111,8 @@ def equal_values(
     env = _points(free, wide, (a, b), names.integers)
     if after:
         env = {n: [series[0] + after] for n, series in env.items()}
+    if wide:
+        env = _between_steps(env, steps_of((a, b)), after)
     with np.errstate(all="ignore"):
         watch = Watch(_POINTS + _SMALL_POINTS)
         x, y = _evaluate(a, env, DOUBLES, watch), _evaluate(b, env, DOUBLES, watch)
@@ -125,8 +131,53 @@ def equal_values(
         if judged.empty:
             return False
         if wide:
-            return judged.everywhere
+            return _same_pieces(a, b, env, judged)
+        if names.integers & set(free) and settled_by_digits((a, b)):
+            return _same_terms(a, b, env)
         return _same_function(a, b, env, judged, watch)
+
+
+def _between_steps(
+    env: dict[str, Series], steps: Mapping[str, Sequence[float]], after: float
+) -> dict[str, Series]:
+    """Sample points with further ones between each two places where pieces meet, however close,
+    as far as they lie behind ``after``.
+    """
+    for name, at in steps.items():
+        if name not in env or not at:
+            continue
+        more = [(p + q) / 2 for p, q in pairwise(at)] + [at[0] - 0.01, at[-1] + 0.01]
+        more = [m for m in more if m > after]
+        if not more:
+            continue
+        added = len(more)
+        env = {n: [np.concatenate([s[0], np.resize(s[0], added)])] for n, s in env.items()}
+        env[name][0][-added:] = more
+    return env
+
+
+def _same_pieces(a: Node, b: Node, env: Mapping[str, Series], judged: Judged) -> bool:
+    """Agreement at every real point, with many digits where doubles leave it open."""
+    if not judged.everywhere or judged.settled:
+        return judged.everywhere
+    if not settled_by_digits((a, b)):
+        return False
+    many = digits(80)
+    return judge([_evaluate(a, env, many), -_evaluate(b, env, many)], 0.0, many).everywhere
+
+
+def _same_terms(a: Node, b: Node, env: Mapping[str, Series]) -> bool:
+    """Agreement of the terms of sequences, some of which may be zero: there the difference shrinks
+    as digits are added.
+    """
+    gaps = []
+    for many in (DIGITS, digits(160)):
+        p, q = _evaluate(a, env, many), _evaluate(b, env, many)
+        gaps.append((many.magnitude(p - q), many.magnitude(p) + many.magnitude(q)))
+    (first, _), (second, size) = gaps
+    finite = np.isfinite(second) & np.isfinite(size)
+    same = (second <= 1e-75 * size) | (second <= 1e-60 * first)
+    return int(np.sum(finite)) >= 3 and bool(np.all(same[finite]))
 
 
 def _same_function(a: Node, b: Node, env: Mapping[str, Series], judged: Any, watch: Watch) -> bool:
@@ -135,9 +186,12 @@ def _same_function(a: Node, b: Node, env: Mapping[str, Series], judged: Any, wat
     """
     branching = many_valued((a, b))
     if _disagree(judged, None if branching else judged):
-        return False
+        cancelled = not branching and int(np.sum(judged.zero)) >= 3
+        if not (cancelled and settled_by_digits((a, b))):
+            return False
     if not settled_by_digits((a, b)):
-        return not np.any(judged.nonzero[: _POINTS // 2]) and int(np.sum(judged.zero)) >= 3
+        first = slice(0, _POINTS // 2)
+        return not np.any((judged.nonzero | judged.open)[first]) and int(np.sum(judged.zero)) >= 3
     doubtful = bool(np.any(~judged.zero))
     many = digits(digits_for(watch.faintest)) if watch.faintest < FAINT else DIGITS
     if not doubtful and many is DIGITS:
@@ -217,8 +271,16 @@ def same_equation(a: Sequence[Node], b: Sequence[Node], names: Names) -> bool:
         steady = np.isfinite(ratio) & (ratio != 0)
         if not np.any(steady):
             return False
-        factor = ratio[np.flatnonzero(steady)[0]]
-        return judge([y, -factor * x], 0.0, DOUBLES).everywhere
+        first = int(np.flatnonzero(steady)[0])
+        judged = judge([y, -ratio[first] * x], 0.0, DOUBLES)
+        if np.sum(judged.nonzero) > np.sum(judged.zero | judged.open):
+            return False
+        if not settled_by_digits((left, right)):
+            return judged.everywhere and judged.settled
+        at = [first, *range(*_SETTLED.indices(len(ratio)))]
+        few = {n: [series[0][at]] for n, series in env.items()}
+        x, y = _evaluate(left, few, DIGITS), _evaluate(right, few, DIGITS)
+        return judge([y, -(y[0] / x[0]) * x], 0.0, DIGITS).everywhere
 
 
 def _total(terms: Sequence[Node]) -> Node:
@@ -243,24 +305,28 @@ def _same_curves(a: Node, b: Node, names: Names) -> bool:
     ):
         return False
     env = _points(sorted(symbols(a) | symbols(b)), False)
+    few = {n: [series[0][_SETTLED]] for n, series in env.items()}
+    for backend in (DOUBLES, DIGITS) if settled_by_digits((a, b)) else (DOUBLES,):
+        with np.errstate(all="ignore"):
+            (ax, ay), (bx, by) = (_gradient(n, variables, few, backend) for n in (a, b))
+            judged = judge([ax * by, -ay * bx], 0.0, backend)
+        if np.any(judged.nonzero) or not np.all(judged.zero | judged.open):
+            return False
+    return judged.everywhere and judged.settled
 
-    def gradient(node: Node) -> list[Array]:
-        out = []
-        for name in variables:
-            moved = []
-            for sign in (1, -1):
-                shifted = {**env, name: [env[name][0] + sign * 1e-5]}
-                moved.append(_evaluate(node, shifted, DOUBLES))
-            out.append((moved[0] - moved[1]) / 2e-5)
-        return out
 
-    with np.errstate(all="ignore"):
-        (ax, ay), (bx, by) = gradient(a), gradient(b)
-        cross = np.abs(ax * by - ay * bx)
-        scale = np.abs(ax * by) + np.abs(ay * bx)
-        return bool(
-            np.all(np.isfinite(scale)) and np.all(scale > 0) and np.all(cross <= 1e-6 * scale)
-        )
+def _gradient(
+    node: Node, variables: Sequence[str], env: Mapping[str, Series], backend: Backend
+) -> list[Array]:
+    """The partial derivatives at the sample points."""
+    out = []
+    for name in variables:
+        along = {**env, name: [env[name][0], np.ones_like(env[name][0])]}
+        ev = evaluator(backend, 1, along)
+        like = ev.env[name][0]
+        series = widen(ev.series(node), like)
+        out.append(series[1] if len(series) > 1 else 0 * like)
+    return out
 
 
 def _constants_of(node: Node, names: Names) -> set[str]:
@@ -306,8 +372,14 @@ def _fits(
         fixed = {n: [np.full(count, rng.uniform(0.4, 1.6) + 0j)] for n in given}
         with np.errstate(all="ignore"):
             wanted = _evaluate(target, {**env, **fixed}, DOUBLES)
-            if not np.all(np.isfinite(wanted)) or not any(
-                _newton(model, unknown, env, wanted, rng) for _ in range(_STARTS)
+            if not np.all(np.isfinite(wanted)):
+                return False
+            tries = (_newton(model, unknown, env, wanted, rng) for _ in range(_STARTS))
+            found = next((point for point in tries if point is not None), None)
+            if found is None:
+                return False
+            if settled_by_digits((target, model)) and not _fits_exactly(
+                target, {**env, **fixed}, model, dict(zip(unknown, found, strict=True)), env
             ):
                 return False
     return True
@@ -315,9 +387,9 @@ def _fits(
 
 def _newton(
     model: Node, unknown: Sequence[str], env: Mapping[str, Series], wanted: Array, rng: Any
-) -> bool:
-    """Damped Gauss-Newton for the model's constants from one random start; whether the fit is
-    exact.
+) -> Array | None:
+    """Damped Gauss-Newton for the model's constants from one random start: their values where they
+    fit as well as doubles show, else None.
     """
     count = len(wanted)
     values = rng.uniform(0.3, 1.5, len(unknown)) + 1j * rng.uniform(-0.4, 0.4, len(unknown))
@@ -334,17 +406,17 @@ def _newton(
     residual = (at(values) - wanted) * weight
     for _ in range(_STEPS):
         if not np.all(np.isfinite(residual)):
-            return False
+            return None
         norm = np.linalg.norm(residual)
         if np.max(np.abs(residual)) <= 1e-9:
-            return True
+            return values
         jacobian = np.empty((count, len(unknown)), dtype=complex)
         for k in range(len(unknown)):
             moved = values.copy()
             moved[k] += 1e-6
             jacobian[:, k] = (at(moved) - at(values)) * weight / 1e-6
         if not np.all(np.isfinite(jacobian)):
-            return False
+            return None
         step = np.linalg.lstsq(jacobian, -residual, rcond=1e-10)[0]
         for damping in (1.0, 0.5, 0.2, 0.05):
             trial = (at(values + damping * step) - wanted) * weight
@@ -352,7 +424,43 @@ def _newton(
                 values, residual = values + damping * step, trial
                 break
         else:
+            return None
+    return None
+
+
+def _fits_exactly(
+    target: Node,
+    given: Mapping[str, Series],
+    model: Node,
+    found: Mapping[str, complex],
+    env: Mapping[str, Series],
+) -> bool:
+    """Whether a fit that doubles call exact is, to more digits: the constants are improved by
+    Newton's method with the slopes that doubles have, which gains some digits a step.
+    """
+    names = list(found)
+    with np.errstate(all="ignore"):
+        wanted = _evaluate(target, given, DIGITS)
+        size = np.abs(np.array([complex(w) for w in wanted]))
+        weight = 1 / np.maximum(size, 1e-6 * np.max(size, initial=0.0) + 1e-300)
+        count = len(wanted)
+        doubles = {**env, **{n: [np.full(count, found[n])] for n in names}}
+        slopes = np.array([g * weight for g in _gradient(model, names, doubles, DOUBLES)]).T
+        point = DIGITS.array([found[n] for n in names])
+        if not np.all(np.isfinite(slopes)):
             return False
+        for _ in range(_POLISH):
+            at = {n: [np.full(count, v, dtype=object)] for n, v in zip(names, point, strict=True)}
+            ev = evaluator(DIGITS, 0, dict(env))
+            ev.env.update(at)
+            gap = (ev.value(model) - wanted) * weight
+            rest = np.array([complex(g) for g in np.broadcast_to(gap, (count,))])
+            if not np.all(np.isfinite(rest)):
+                return False
+            if np.max(np.abs(rest)) <= 1e-22:
+                return True
+            step = np.linalg.lstsq(slopes, -rest, rcond=1e-10)[0]
+            point = point + DIGITS.array(step)
     return False
 
 

@@ -121,13 +121,14 @@ def non_analytic(*nodes: Node) -> bool:
 @dataclass(frozen=True, slots=True)
 class Judged:
     """Masks over the sample points: where a residual is zero, where it is not, the worst ratio
-    seen, and the worst among the zeros.
+    seen, the worst among the zeros, and where doubles leave open which it is.
     """
 
     zero: Any
     nonzero: Any
     worst: float
     agreeing: float = 0.0
+    open: Any = False
 
     @property
     def share(self) -> float:
@@ -148,14 +149,25 @@ class Judged:
         return int(np.sum(self.zero)) >= 3 and not np.any(self.nonzero)
 
     @property
+    def settled(self) -> bool:
+        """No point where doubles leave open whether it is zero."""
+        return not np.any(self.open)
+
+    @property
     def empty(self) -> bool:
         """No point had a value."""
         return not np.any(self.zero) and not np.any(self.nonzero)
 
 
-def judge(terms: Sequence[Array], sizes: Any, backend: Backend, small: float = SMALL) -> Judged:
+def judge(
+    terms: Sequence[Array],
+    sizes: Any,
+    backend: Backend,
+    small: float = SMALL,
+    large: float = LARGE,
+) -> Judged:
     """Judges a residual given as its terms; ``sizes`` is the magnitude of the solution, which
-    bounds rounding noise; ``small`` against the terms is zero in doubles.
+    bounds rounding noise; in doubles ``small`` against the terms is zero and ``large`` is not.
     """
     total: Any = 0
     scale: Any = 0.0
@@ -171,19 +183,11 @@ def judge(terms: Sequence[Array], sizes: Any, backend: Backend, small: float = S
             nonzero = finite & ~zero
         else:
             zero = finite & (residual <= small * scale)
-            nonzero = finite & ~zero & (residual > LARGE * bound)
+            nonzero = finite & ~zero & (residual > large * bound)
         ratio = np.where(finite & (bound > 0), residual / bound, 0.0)
     agreeing = float(np.max(np.where(zero, ratio, 0.0), initial=0.0))
-    return Judged(zero, nonzero, float(np.max(ratio, initial=0.0)), agreeing)
-
-
-def unsettled(judged: Judged, terms: Sequence[Array], backend: Backend) -> bool:
-    """Whether doubles leave open, at some point, if the residual vanishes."""
-    if backend.exact:
-        return False
-    total: Any = sum(terms[1:], terms[0]) if terms else 0
-    finite = backend.finite(total)
-    return bool(np.any(finite & ~judged.zero & ~judged.nonzero))
+    open_ = finite & ~zero & ~nonzero
+    return Judged(zero, nonzero, float(np.max(ratio, initial=0.0)), agreeing, open_)
 
 
 def widen(series: Series, like: Array) -> Series:

@@ -330,7 +330,7 @@ def _close(
     rounded = wanted.rounded or given.rounded
     if (a, b, shift_a, shift_b) == (1.0, 1.0, 0.0, 0.0) and not rounded:
         return equal_values(wanted.value, given.value, _NO_NAMES)
-    tolerance = TOLERANCE if rounded else 1e-9
+    tolerance = TOLERANCE if rounded else 1e-13
     if shift_a or shift_b:
         left, right = _number(wanted.value), _number(given.value)
         if left is None or right is None:

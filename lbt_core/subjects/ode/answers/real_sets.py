@@ -102,7 +102,7 @@ def same_sets(a: Pieces, b: Pieces) -> bool:
 def _same_end(a: float, b: float) -> bool:
     if math.isinf(a) or math.isinf(b):
         return a == b
-    return abs(a - b) <= 1e-9 * max(abs(a), abs(b))
+    return abs(a - b) <= 1e-13 * max(abs(a), abs(b))
 
 
 def read_set(text: str) -> Pieces | None:

@@ -262,4 +262,4 @@ def _within(values: list[complex], others: list[complex]) -> bool:
 
 
 def _close(a: complex, b: complex) -> bool:
-    return a == b or bool(np.isfinite(a) and abs(a - b) <= 1e-9 * max(abs(a), abs(b), 1e-9))
+    return a == b or bool(np.isfinite(a) and abs(a - b) <= 1e-12 * max(abs(a), abs(b), 1e-9))

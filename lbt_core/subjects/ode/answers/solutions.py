@@ -14,6 +14,7 @@ from lbt_core.subjects.ode.answers.conditions import check_conditions
 from lbt_core.subjects.ode.answers.equations import Equations
 from lbt_core.subjects.ode.answers.expr import Node, ParseError, symbols
 from lbt_core.subjects.ode.answers.points import (
+    LARGE,
     QUADRATURE,
     SMALL,
     STEP,
@@ -26,7 +27,6 @@ from lbt_core.subjects.ode.answers.points import (
     non_analytic,
     parameter_values,
     scattered_values,
-    unsettled,
     variable_values,
     widen,
 )
@@ -34,6 +34,7 @@ from lbt_core.subjects.ode.answers.taylor import Evaluator, Series
 from lbt_core.subjects.ode.answers.visibility import (
     FAINT,
     Watch,
+    antiderivatives_only,
     digits_for,
     many_valued,
     scales,
@@ -212,6 +213,8 @@ def derivative_env(jets: Mapping[str, Series], columns: slice) -> Columns:
     return env
 
 
+_FEW = slice(1, 12, 4)
+SLOPES = 1e-12  # rounding in residuals whose integrals count by their slopes only
 # Where a solution is this large, a wrong term of ordinary size is lost in rounding
 OVERGROWN = 1e4
 
@@ -230,13 +233,16 @@ def _residuals(
     order = max(max(equations.orders), 0)
     nodes = [candidate[u] for u in equations.unknowns]
     settles = settled_by_digits((*nodes, *equations.residuals))
-    small = SMALL if settles else QUADRATURE
-    judged, terms = judge_residuals(equations, env, jets, count, DOUBLES, small)
+    sharp = antiderivatives_only((*nodes, *equations.residuals), equations.variable)
+    small, large = (SMALL, LARGE) if settles else (QUADRATURE, QUADRATURE)
+    if sharp and not settles:
+        small = large = SLOPES
+    judged, _ = judge_residuals(equations, env, jets, count, DOUBLES, small, large)
     if any(not np.any(j.zero) and np.any(j.nonzero) for j in judged):
         return False, f"residual {max(j.worst for j in judged):.2g}"
-    doubtful = any(np.any(j.nonzero) for j in judged) or any(
-        unsettled(j, t, DOUBLES) for j, t in zip(judged, terms, strict=True)
-    )
+    doubtful = any(np.any(j.nonzero) or not j.settled for j in judged)
+    if settles and not (doubtful or backend.exact or any(j.empty for j in judged)):
+        doubtful = not _confirmed(equations, candidate, env, count)
     if (doubtful or backend.exact) and settles:
         short = {k: [c[:count] for c in v] for k, v in env.items()}
         for better in (backend if backend.exact else digits(80), digits(640)):
@@ -249,7 +255,7 @@ def _residuals(
     if all(j.everywhere for j in judged):
         return True, f"residual {max(j.agreeing for j in judged):.2g}"
     worst = f"residual {max(j.worst for j in judged):.2g}"
-    if not settles:
+    if not settles and not (sharp and equations.conditions):
         return all(j.share >= 0.6 for j in judged), worst
     if not many_valued((*nodes, *equations.residuals)):
         return False, worst
@@ -262,6 +268,18 @@ def _residuals(
             all(np.any(j.zero) for j in judged) and _elsewhere(equations, candidate, env, order)
         )
     return good, detail if good else worst
+
+
+def _confirmed(
+    equations: Equations, candidate: Mapping[str, Node], env: Columns, count: int
+) -> bool:
+    """Whether many digits, at a few of the points, agree with doubles that a residual vanishes: it
+    may be smaller than rounding where a wrong exponent cancels to several orders.
+    """
+    few = {k: [c[:count][_FEW] for c in v] for k, v in env.items()}
+    jets = series_of(equations, candidate, few, max(max(equations.orders), 0), DIGITS)
+    judged, _ = judge_residuals(equations, few, jets, len(few[equations.variable][0]), DIGITS)
+    return not any(np.any(j.nonzero) for j in judged)
 
 
 def _on_one_side(judged: Judged, offsets: Array) -> bool:
@@ -307,6 +325,7 @@ def judge_residuals(
     count: int,
     backend: Backend,
     small: float = SMALL,
+    large: float = LARGE,
 ) -> tuple[list[Judged], list[list[Array]]]:
     """Every residual judged at the first ``count`` columns, with its evaluated terms."""
     own = slice(0, count)
@@ -320,7 +339,7 @@ def judge_residuals(
     judged, evaluated = [], []
     for terms in equations.terms:
         values = [widen([ev.value(t)], like)[0] for t in terms]
-        judged.append(judge(values, sizes, backend, small))
+        judged.append(judge(values, sizes, backend, small, large))
         evaluated.append(values)
     return judged, evaluated
 

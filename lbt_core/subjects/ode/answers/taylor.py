@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lbt_core.subjects.ode.answers.arithmetic import Array, Backend
-from lbt_core.subjects.ode.answers.expr import Node, ParseError, num
+from lbt_core.subjects.ode.answers.expr import Node, ParseError, num, symbols
 
 Series = list[Any]
 
@@ -240,6 +240,8 @@ class Evaluator:
             raise ParseError("integral")
         inner, lower, upper = node.args
         a, b = self.series(lower), self.series(upper)
+        if self.order and not self.moves(inner, node.val):
+            return self.by_limits(node, a, b)
         width = plus(b, [-c for c in a])
         nodes, weights = np.polynomial.legendre.leggauss(24)
         total: Series = [0 * a[0]]
@@ -254,6 +256,30 @@ class Evaluator:
         else:
             self.env[node.val] = saved
         return times(total, width, self.order)
+
+    def moves(self, inner: Node, bound: str) -> bool:
+        """Whether an integrand varies with t otherwise than by the integral's own variable."""
+        return any(len(self.env.get(n, ())) > 1 for n in symbols(inner) - {bound})
+
+    def by_limits(self, node: Node, a: Series, b: Series) -> Series:
+        """An integral of which only the limits vary: by the fundamental theorem, so that an error
+        of the quadrature is one of the value alone, and none of its derivatives.
+        """
+        inner, name = node.args[0], node.val
+        heads = {n: s[:1] for n, s in self.env.items()}
+        order, self.order = self.order, 0
+        saved, self.env = self.env, {**heads, "·low": a[:1], "·high": b[:1]}
+        bounds = (Node("sym", (), "·low"), Node("sym", (), "·high"))
+        out = self._int(Node("int", (inner, *bounds), name))
+        self.order, self.env = order, dict(saved)
+        for limit, sign in ((b, 1), (a, -1)):
+            if len(limit) > 1:
+                self.env[name] = limit
+                slope = self.series(inner)
+                grown = self.integrated(0 * limit[0], slope, limit)
+                out = plus(out, [sign * c for c in grown])
+        self.env = saved
+        return out
 
     def _sum(self, node: Node) -> Series:
         """A sum with rational limits, at most _SUM_TERMS terms; raises ParseError where it has not

@@ -10,12 +10,13 @@ term that stays faint at all of them is evaluated with as many digits as show it
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from lbt_core.subjects.ode.answers.arithmetic import DOUBLES, Array
-from lbt_core.subjects.ode.answers.expr import Node, ParseError, symbols, walk
+from lbt_core.subjects.ode.answers.expr import Node, ParseError, sub, symbols, walk
 from lbt_core.subjects.ode.answers.taylor import Evaluator, as_rational
 
 FAINT = 1e-3  # of its sum: a term below this at every point is checked with more digits
@@ -51,6 +52,21 @@ def many_valued(nodes: Iterable[Node]) -> bool:
 def settled_by_digits(nodes: Iterable[Node]) -> bool:
     """Whether more digits give a more accurate value: not of quadratures and cut-off sums."""
     return not any(n.op in ("int", "sum") for node in nodes for n in walk(node))
+
+
+def antiderivatives_only(nodes: Iterable[Node], variable: str) -> bool:
+    """Whether every integral has ``variable`` in its limits alone, and no sum occurs: then slopes
+    are exact (``Evaluator.by_limits``) and an error of a value is one of a constant.
+    """
+    for node in nodes:
+        for n in walk(node):
+            if n.op == "sum" or (n.op == "int" and not _plain_integrand(n.args[0], variable)):
+                return False
+    return True
+
+
+def _plain_integrand(inner: Node, variable: str) -> bool:
+    return variable not in symbols(inner) and not any(n.op == "int" for n in walk(inner))
 
 
 def scales(nodes: Iterable[Node]) -> list[float]:
@@ -121,6 +137,39 @@ def digits_for(faintest: float) -> int:
     if faintest <= 0.0:
         return 1200
     return int(40 + 2.5 * max(0.0, -math.log10(faintest)))
+
+
+def steps_of(nodes: Iterable[Node]) -> dict[str, list[float]]:
+    """Where pieces meet, in order, by the name that they depend on: real roots of the arguments of
+    steps and absolute values, and of the conditions of pieces, that are linear in one name.
+    """
+    found: dict[str, set[float]] = {}
+    for node in nodes:
+        for n in walk(node):
+            edges: list[Node] = []
+            if n.op == "fn" and n.val in ("Heaviside", "sign", "abs"):
+                edges = [n.args[0]]
+            elif n.op == "cases":
+                pairs = [c.args for c in n.args[1::2] if c.op == "rel"]
+                edges = [sub(p, q) for sides in pairs for p, q in pairwise(sides)]
+            for edge in edges:
+                names = symbols(edge)
+                root = _linear_root(edge, *names) if len(names) == 1 else None
+                if root is not None:
+                    found.setdefault(next(iter(names)), set()).add(root)
+    return {name: sorted(at)[:12] for name, at in found.items()}
+
+
+def _linear_root(edge: Node, name: str) -> float | None:
+    try:
+        values = Evaluator(DOUBLES, 0, {name: [np.array([0.0, 1.0, 2.0]) + 0j]}).value(edge)
+    except (ParseError, ArithmeticError, ValueError, TypeError):
+        return None
+    low, middle, high = np.broadcast_to(np.real(values), (3,))
+    slope = middle - low
+    if not np.isfinite(slope) or not slope or abs(high - middle - slope) > 1e-9 * abs(slope):
+        return None
+    return float(-low / slope)
 
 
 def spread(low: float, high: float) -> Any:
