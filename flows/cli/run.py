@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.console import Console
 
+from flows.cli.finished import finished_figures
 from flows.cli.options import require_extra
 from lbt_core import UserError
 from lbt_core.generation.gpus import gpu_names, missing_build_tools
@@ -62,7 +63,9 @@ def run(
     stage = _stage(discard_from)
     preflight(uri, config, stage)
     console = Console(stderr=True)
-    figures = execute(uri, profile, store, run, tuple(overrides or ()), stage, console, verbose)
+    figures = None if stage else finished_figures(uri, config)
+    if figures is None:
+        figures = execute(uri, profile, store, run, tuple(overrides or ()), stage, console, verbose)
     if not figures["worked_shards"]:
         console.print(f"Run {run} was complete already: nothing was done.", highlight=False)
     print(json.dumps(figures))

@@ -209,7 +209,7 @@ def _refuse(files: Files, old: RunConfig, new: RunConfig, discard_from: Stage | 
     ]
     if sampled:
         touching = [s for s in changes if STAGES.index(s) <= STAGES.index(sampled[-1])]
-        fields = ", ".join(name for stage in touching for name in changes[stage])
+        fields = ", ".join(dict.fromkeys(name for s in touching for name in changes[s]))
         name = files.root.rsplit("/", 1)[-1]
         raise UserError(
             f"run {name} was started with other values of {fields}, which its stored "
