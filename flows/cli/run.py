@@ -11,6 +11,7 @@ from rich.console import Console
 from lbt_core import UserError
 from lbt_core.generation.gpus import gpu_names, missing_build_tools
 from lbt_core.run.config import RunConfig, load_config, read_environment
+from lbt_core.run.endpoints import look_at, roles
 from lbt_core.run.plan import model_path
 from lbt_core.run.preparation import check_corpus
 from lbt_core.run.record import RunStore, require_writable, run_uri
@@ -69,7 +70,9 @@ def run(
 def preflight(uri: str, config: RunConfig, discard_from: Stage | None = None) -> None:
     """Refuse what can be known to be wrong before anything starts. Raises UserError."""
     check_corpus(config)
-    for model in (config.teacher, *config.student_models()):
+    for role, model in roles(config).items():
+        if role != "teacher" and config.endpoint_of(model) is not None:
+            continue  # nothing of it is loaded here; the teacher's weights are, to be trained
         path = model_path(model)
         folder = Path(path).expanduser()
         first = Path(path.partition("/")[0]).expanduser()
@@ -80,7 +83,7 @@ def preflight(uri: str, config: RunConfig, discard_from: Stage | None = None) ->
                 "give a folder, a hub id such as meta-llama/Meta-Llama-3-8B-Instruct, or embedded"
             )
     environment = read_environment()
-    on_gpus = config.engines.device != "cpu" and config.engines.kind == "vllm"
+    on_gpus = config.engines.device != "cpu" and config.engines.kind != "transformers"
     if on_gpus and environment.ray_address is None and gpu_names():
         missing = missing_build_tools(environment.compiler)
         if missing:
@@ -99,6 +102,7 @@ def preflight(uri: str, config: RunConfig, discard_from: Stage | None = None) ->
         )
     RunStore.check(uri, config, discard_from)
     require_writable(uri)
+    look_at(config)
 
 
 def _owner(files: Files) -> Owner | None:

@@ -33,9 +33,9 @@ class EndpointSpec:
     """Where to ask and how.
 
     ``urls`` end in /v1. ``model`` is the served name, None for the only one there is.
-    ``concurrency`` bounds the requests of one address. A request is given ``timeout_s``; where nothing at all has
-    been answered for ``patience_s``, calls end with EndpointDown. ``key`` names the environment
-    variable that holds the key.
+    ``concurrency`` bounds the requests of one address. A request is given ``timeout_s``; where
+    nothing at all has been answered for ``patience_s``, calls end with EndpointDown. ``key`` names
+    the environment variable that holds the key.
     """
 
     urls: tuple[str, ...]

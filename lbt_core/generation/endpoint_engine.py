@@ -224,7 +224,7 @@ class EndpointEngine:
             self._hand_out()
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), PACE_S)
+                await asyncio.wait_for(self._wake.wait(), self._nap())
             self._drop()
             now = time.monotonic()
             running = self._running()
@@ -244,6 +244,12 @@ class EndpointEngine:
         await asyncio.gather(*tasks, return_exceptions=True)
         for address in self._addresses:
             await address.client.close()
+
+    def _nap(self) -> float:
+        """Seconds until there is something to do without being woken."""
+        now = time.monotonic()
+        rests = [a.free_at - now for a in self._addresses if a.free_at > now]
+        return min([PACE_S, *rests]) if self._backlog else PACE_S
 
     def _drop(self) -> None:
         """Take back the requests that nobody waits for."""
@@ -435,10 +441,10 @@ class _BadRequest(ValueError):
 
 def completion_of(name: str, answer: Any, chat: bool) -> Completion:
     """A server's answer as a completion. Raises ValueError where it is none."""
-    choices = answer.choices or ()
+    choices = list(answer.choices or ())
     if len(choices) != 1:
         raise ValueError(f"an answer with {len(choices)} choices")
-    (choice,) = choices
+    choice = choices[0]
     text = (choice.message.content or "") if chat else choice.text
     reason = choice.finish_reason
     if not isinstance(text, str) or not isinstance(reason, str):

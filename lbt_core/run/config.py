@@ -76,9 +76,11 @@ class EndpointConfig(Section):
     model: str | None = Field(None, title="Served model")
     """Name of the model there, where more than one is served."""
     api: Literal["auto", "completions", "chat"] = Field("auto", title="Interface")
-    """"completions" gets prompts as the bytes that they are everywhere; "chat" sends messages, which
-    the server renders; "auto" takes completions where they are offered."""
-    key: str = Field("LBT_ENDPOINT_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", title="Key's variable")
+    """"completions" gets prompts as the bytes that they are everywhere; "chat" sends messages, and
+    the server renders them; "auto" takes completions where they are offered."""
+    key: str = Field(
+        "LBT_ENDPOINT_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", title="Key's variable"
+    )
     """Name of the environment variable that holds the key; the key itself is written nowhere."""
     seed: bool = Field(True, title="Send seeds")
     """Send each request's seed; not to vLLM on a CPU, which a seeded request ends."""
@@ -307,7 +309,9 @@ class RunConfig(Section):
             raise ValueError(
                 "engines.kind=endpoint needs engines.endpoint.urls, as [http://host:8000/v1]"
             )
-        named = {"teacher": self.teacher} | {f"students.{i}": m for i, m in enumerate(self.students)}
+        named = {"teacher": self.teacher} | {
+            f"students.{i}": m for i, m in enumerate(self.students)
+        }
         for name, model in named.items():
             if model.endpoint is not None and not model.endpoint.urls:
                 raise ValueError(f"{name}.endpoint needs urls, as [http://host:8000/v1]")
@@ -316,7 +320,7 @@ class RunConfig(Section):
         return self
 
     def endpoint_of(self, model: ModelConfig) -> EndpointConfig | None:
-        """Where a model of this run is asked; None for one that is loaded here, as tuned ones are."""
+        """Where a model is asked; None for one that is loaded here, such as a tuned one."""
         if model.endpoint is not None:
             return model.endpoint
         configured = model == self.teacher or model in self.students

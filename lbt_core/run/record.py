@@ -141,7 +141,7 @@ class RunStore:
         self.save()
 
     def settle_endpoints(self, served: Mapping[str, Served]) -> None:
-        """Record how models are asked that are served elsewhere, by role; addresses change freely."""
+        """Record, by role, how models are asked that are served elsewhere."""
         if served or "endpoints" in self.record:
             self.record["endpoints"] = {role: asdict(one) for role, one in served.items()}
             self.save()
