@@ -49,6 +49,8 @@ class Progress:
         self._verdicts: Counter[tuple[str, str]] = Counter()
         self._tallies: dict[str, Tally] = {}
         self.warned: list[str] = []
+        self.watchers: list[Callable[[], None]] = []
+        """Called after every shard, in the thread that finished it."""
         self.note = ""
 
     def plan(self, stage: str, shards: int) -> None:
@@ -94,6 +96,8 @@ class Progress:
                 seconds=old.seconds + seconds,
                 squares=old.squares + seconds * seconds,
             )
+        for watcher in self.watchers:
+            watcher()
 
     def stages(self) -> list[StageProgress]:
         """The stages so far, in the order in which they were planned."""
@@ -207,6 +211,7 @@ class Reporter:
         self._engine_stats = engine_stats
         self._listeners = listeners
         self._stop = threading.Event()
+        self._poked = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="progress")
         self._tokens, self._at = 0, time.monotonic()
         self.cpu_seconds = 0.0
@@ -217,12 +222,18 @@ class Reporter:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self._poked.set()
         self._thread.join(timeout=10)
 
+    def poke(self) -> None:
+        """Read now instead of in a few seconds: there is something to say."""
+        self._poked.set()
+
     def _run(self) -> None:
-        while not self._stop.wait(LOG_SECONDS):
+        while not self._stop.is_set():
+            self._poked.wait(LOG_SECONDS)
+            self._poked.clear()
             self._report()
-        self._report()
 
     def _report(self) -> None:
         engines = self._engine_stats()

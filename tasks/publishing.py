@@ -7,6 +7,7 @@ None of it is needed for the run: a server that does not answer costs a warning,
 import base64
 import contextlib
 import contextvars
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -52,6 +53,8 @@ class Publisher:
         self._published = 0.0
         self._line = ""
         self._warned: set[str] = set()
+        self._warning = threading.Lock()
+        self._poke: Callable[[], None] = lambda: None
         self._last: tuple[float, Mapping[str, EngineStats]] = (time.monotonic(), {})
         self._table: list[dict[str, Any]] = []
 
@@ -65,10 +68,13 @@ class Publisher:
         reporter = Reporter(
             self._context.progress, self._context.engine_stats, [*listeners, self._publish]
         )
+        self._poke = reporter.poke
+        self._context.progress.watchers.append(self._warn)
         try:
             with reporter:
                 yield
         finally:
+            self._context.progress.watchers.remove(self._warn)
             self._published = 0.0
             self._publish(self._context.progress, self._context.last_engines, 0.0)
             wall = time.monotonic() - started
@@ -86,13 +92,24 @@ class Publisher:
         if line and line != self._line:
             self._logger.info(line)
             self._line = line
-        for stage, tally in progress.tallies().items():
-            for kind, sentence in warnings(stage, tally, self._context.config):
-                if kind not in self._warned:
-                    self._warned.add(kind)
-                    self._context.warnings.append(sentence)
-                    progress.warn(sentence)
-                    self._logger.warning(sentence)
+        self._warn()
+
+    def _warn(self) -> None:
+        """Say what looks wasted, once, at the shard's commit that shows it: not at the next line,
+        by which a short run is over."""
+        progress, fresh = self._context.progress, list[str]()
+        with self._warning:
+            for stage, tally in progress.tallies().items():
+                for kind, sentence in warnings(stage, tally, self._context.config):
+                    if kind not in self._warned:
+                        self._warned.add(kind)
+                        fresh.append(sentence)
+        for sentence in fresh:
+            self._context.warnings.append(sentence)
+            progress.warn(sentence)
+            self._logger.warning(sentence)
+        if fresh:
+            self._poke()
 
     def _publish(self, progress: Progress, engines: Mapping[str, EngineStats], rate: float) -> None:
         if time.monotonic() - self._published < ARTIFACT_SECONDS:

@@ -83,6 +83,8 @@ class _Address:
     url: str
     client: Any
     limit: Limit
+    longest: float
+    """Seconds that it is left alone at most: tried some times before patience ends."""
     running: int = 0
     pause: float = PAUSE_S
     free_at: float = 0.0
@@ -93,7 +95,7 @@ class _Address:
     def rest(self, seconds: float | None = None) -> None:
         """Leave it alone for so long, or for longer each time."""
         wait = seconds if seconds is not None else self.pause
-        self.pause = min(LONGEST_PAUSE_S, 2 * self.pause)
+        self.pause = min(self.longest, 2 * self.pause)
         self.free_at = max(self.free_at, time.monotonic() + wait)
 
 
@@ -215,7 +217,8 @@ class EndpointEngine:
             max_retries=0,
             timeout=openai.Timeout(self._spec.timeout_s, connect=CONNECT_S),
         )
-        return _Address(url, client, Limit(self._spec.concurrency))
+        longest = min(LONGEST_PAUSE_S, self._spec.patience_s / 4)
+        return _Address(url, client, Limit(self._spec.concurrency), longest)
 
     async def _pump(self) -> None:
         """Hand out requests while there is room; end the calls that nothing is answered to."""

@@ -316,7 +316,10 @@ class RunConfig(Section):
             if model.endpoint is not None and not model.endpoint.urls:
                 raise ValueError(f"{name}.endpoint needs urls, as [http://host:8000/v1]")
         if self.reproducible and any(self.endpoint_of(m) for m in named.values()):
-            raise ValueError("reproducible needs engines of its own: an endpoint promises nothing")
+            raise ValueError(
+                "reproducible needs engines of its own, an endpoint promises nothing: set "
+                "reproducible=false"
+            )
         return self
 
     def endpoint_of(self, model: ModelConfig) -> EndpointConfig | None:

@@ -56,8 +56,6 @@ def test_a_line_names_shares() -> None:
 
 
 @pytest.mark.slow
-# long: on an idle machine this small run is over before the log's next line, and the test fails
-@pytest.mark.long
 def test_a_model_that_never_ends_is_called_so_in_the_first_shard(tmp_path: Path) -> None:
     """Answers cut after five tokens: the warning comes while shards are still owed."""
     changes = {"sampling.max_new_tokens": 5, "shards.problems": 4, "corpus.generated.train": 16}
