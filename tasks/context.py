@@ -22,6 +22,7 @@ from lbt_core.store.rows import Problem
 from tasks.engines import EnginePool, cluster_device, end_idle_engines
 from tasks.grading import GradingPool
 from tasks.progress import Progress
+from tasks.tracking import Curves
 
 RELEASE_S = 60.0
 
@@ -38,6 +39,7 @@ class RunContext:
     keep_warm: bool
     warnings: list[str] = field(default_factory=list)
     last_engines: dict[str, EngineStats] = field(default_factory=dict)
+    curves: Curves | None = None
     served: dict[str, Served] = field(default_factory=dict)
     _pool: EnginePool | None = None
     _remote: dict[EngineSpec, EnginePool] = field(default_factory=dict)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -33,6 +34,8 @@ from lbt_core.store.rows import Preference
 from tasks.context import RunContext
 from tasks.metrics import Metrics
 from tasks.progress import Progress, Reporter, describe_progress, format_seconds
+from tasks.tracking import Curves, tracking
+from tasks.tuning import training_folder
 
 ARTIFACT_SECONDS = 30.0
 
@@ -63,6 +66,21 @@ class Publisher:
         """Log and publish every few seconds, and once at the end."""
         metrics = Metrics(self._context.store.name)
         listeners: list[Listener] = [self._remember, self._log, metrics, *terminal_listeners]
+        with self._tracked() as curves:
+            yield from self._report([*listeners, *([curves] if curves is not None else [])])
+
+    @contextlib.contextmanager
+    def _tracked(self) -> Iterator[Curves | None]:
+        context = self._context
+
+        def folder(arm: str) -> Path:
+            return training_folder(context.files, arm)
+
+        with tracking(context.store, folder, self._logger.warning) as curves:
+            context.curves = curves
+            yield curves
+
+    def _report(self, listeners: list[Listener]) -> Iterator[None]:
         started = time.monotonic()
         self._link()
         reporter = Reporter(
@@ -198,6 +216,9 @@ def publish_result(
     context: RunContext, figures: Mapping[str, Any], pairs: Mapping[str, Sequence[Preference]]
 ) -> None:
     """The Markdown artifact with the run's result: figures, plots, the report."""
+    if context.curves is not None:
+        page = Path(figures["report"]) if context.files.is_local else None
+        context.curves.result(figures, page)
     try:
         create_markdown_artifact(
             key="lbt-result",

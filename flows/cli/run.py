@@ -18,6 +18,7 @@ from lbt_core.run.record import RunStore, require_writable, run_uri
 from lbt_core.run.stages import Stage
 from lbt_core.store import Files
 from lbt_core.store.lock import Owner, RunLocked, is_alive, read_owner
+from tasks.trackers import check_tracking
 
 Store = Annotated[str, typer.Option(help="Folder or URI that holds the runs.")]
 Profile = Annotated[str, typer.Option(help="Profile (see `lbt profiles`) or a YAML file.")]
@@ -88,6 +89,7 @@ def preflight(uri: str, config: RunConfig, discard_from: Stage | None = None) ->
         missing = missing_build_tools(environment.compiler)
         if missing:
             raise UserError(missing)
+    check_tracking(config.tracking)
     files = Files(uri)
     if config.rounds > 1 and not files.is_local:
         raise UserError(

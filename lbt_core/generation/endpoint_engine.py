@@ -154,7 +154,7 @@ class EndpointEngine:
             if not self._running() and not self._backlog:
                 self._last_answer = time.monotonic()
             self._backlog.extend(_Item(call, request) for request in requests)
-        self._loop.call_soon_threadsafe(self._wake.set)
+        self._rouse()
         missing = len(requests)
         try:
             while missing and not (stop is not None and stop.is_set()):
@@ -180,6 +180,10 @@ class EndpointEngine:
             busy_seconds=self._busy,
         )
 
+    def _rouse(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and so have its calls
+            self._loop.call_soon_threadsafe(self._wake.set)
+
     def limits(self) -> dict[str, int]:
         """Requests that each address is given at once, now."""
         return {address.url: address.limit.allowed for address in self._addresses}
@@ -187,7 +191,7 @@ class EndpointEngine:
     def close(self) -> None:
         """End the loop. Calls in progress fail with EngineDied."""
         self._fail(EngineDied("the engine was closed"))
-        self._loop.call_soon_threadsafe(self._wake.set)
+        self._rouse()
         self._thread.join(timeout=30)
 
     # --- the loop's thread ------------------------------------------------------------------------

@@ -239,6 +239,17 @@ class EngineConfig(Section):
     """On a shared Ray cluster an idle engine stays loaded so long for the next run."""
 
 
+class TrackingConfig(Section):
+    """An experiment tracker that is told how the run goes (docs/tracking.md)."""
+
+    kind: Literal["none", "trackio", "mlflow", "wandb"] = Field("none", title="Tracker")
+    """"none", or the library that is used: each is an extra of the installation."""
+    project: str = Field("lbt", min_length=1, title="Project")
+    """Project, or experiment, that the run is shown in."""
+    uri: str | None = Field(None, title="Tracker's address")
+    """Tracking server or database; the library's own default where none is given."""
+
+
 class GradingConfig(Section):
     """The grader's isolated workers."""
 
@@ -286,6 +297,7 @@ class RunConfig(Section):
     shards: ShardConfig = ShardConfig()
     engines: EngineConfig = EngineConfig()
     grading: GradingConfig = GradingConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
     @model_validator(mode="after")
     def _no_repeated_arm(self) -> "RunConfig":
