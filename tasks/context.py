@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lbt_core.generation import EngineSpec, EngineStats, Settings
-from lbt_core.generation.endpoint import Served
+from lbt_core.generation.endpoint import Served, token_counter
 from lbt_core.method.extraction import Extraction
 from lbt_core.method.prompts import Renderer
 from lbt_core.method.subject import Grade
 from lbt_core.run.config import EndpointConfig, ModelConfig, RunConfig
 from lbt_core.run.endpoints import look_at, remarks, renderer_for, roles
 from lbt_core.run.engine_spec import engine_spec, remote_spec
+from lbt_core.run.forecast import rough_count, token_forecast
 from lbt_core.run.plan import Plan, model_path, resolve_identities
 from lbt_core.run.record import RunStore
 from lbt_core.run.rendering import build_renderer
@@ -132,6 +133,17 @@ class RunContext:
     def extract(self, texts: Sequence[str]) -> list[Extraction]:
         """The final answer of each text, and the reasoning before it."""
         return self.grading.extract_many(texts)
+
+    def settle_forecast(self) -> None:
+        """Note what `lbt plan` expects the run to cost, for its progress to be held against."""
+        if "forecast" not in self.store.record:
+            teacher = self.pinned(self.config.teacher)
+            count = token_counter(model_path(teacher), teacher.revision) or rough_count
+            problems, renderer = self.plan.problems, self.renderer
+            found = token_forecast(self.config, problems, renderer, count)
+            self.store.record["forecast"] = found
+            self.store.save()
+        self.progress.forecast = self.store.record["forecast"]
 
     def reload_plan(self) -> None:
         """Forget cached rows, after a step that stored others."""

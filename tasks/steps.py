@@ -65,6 +65,7 @@ def prepare_step(context: RunContext) -> list[ShardSummary]:
         for split, shard in context.plan.problem_shards().items()
     ]
     context.reload_plan()
+    context.settle_forecast()
     taught = context.plan.problems["train"]
     bank = context.plan.problems[context.config.exam.bank]
     design = context.plan.design_shard()

@@ -69,3 +69,21 @@ def test_a_model_that_never_ends_is_called_so_in_the_first_shard(tmp_path: Path)
         assert "prefer" not in said[: said.index("sampling.max_new_tokens=5")]
     finally:
         lbt.clean_up()
+
+
+def test_a_line_says_rate_and_cost_against_the_forecast() -> None:
+    progress = Progress()
+    progress.plan("sample", 4)
+    progress.forecast = {"sample": 4000}
+    progress.finish("sample", rows=10, seconds=9.0, stored=True)
+    progress.finish("sample", rows=30, seconds=10.0, tokens=200, prompt_tokens=100)
+    line = describe_progress(progress, {}, 0.0)
+    assert "sample 2/4 (3.0 rows/s)" in line
+    assert "300 tokens of about 3,000 forecast" in line
+
+
+def test_a_shard_wakes_whoever_waits_for_it() -> None:
+    progress, woken = Progress(), []
+    progress.watchers.append(lambda: woken.append(len(progress.tallies())))
+    progress.finish("sample", rows=1)
+    assert woken == [1]

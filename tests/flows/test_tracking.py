@@ -66,7 +66,7 @@ def test_curves_progress_result_and_report_are_sent_once(tmp_path):
     kept, warned = Kept(), []
     tell(tmp_path, "demo", kept, warned)
     named = {key: (value, step) for figures, step in kept.logged for key, value in figures.items()}
-    assert named["train/combined/loss"] == (0.5, 2) and named["sample/correct"][0] == 0.75
+    assert named["train/combined/loss"] == (0.5, 2) and named["progress/sample/correct"][0] == 0.75
     assert named["result/base_pass1"] == (0.3, 0) and named["result/random_pass1"] == (0.4, 0)
     assert len(kept.logged) == 4 and kept.files == ["report"]
     assert kept.ended == [True] and warned == []
@@ -153,7 +153,7 @@ def test_trackio_goes_on_with_its_run(tmp_path):
         "import trackio; runs = trackio.Api().runs('lbt-test'); print(len(list(runs)))"
     )
     done = run_apart(program, tmp_path, TRACKIO_DIR=str(tmp_path / "trackio"))
-    assert done.stdout.strip().splitlines()[-1] == "1", done.stdout + done.stderr
+    assert "1" in done.stdout.splitlines(), done.stdout + done.stderr
 
 
 def test_wandb_offline_takes_all_of_it(tmp_path):
