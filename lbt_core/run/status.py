@@ -18,7 +18,6 @@ from lbt_core.run.results import (
 from lbt_core.store import Shard, inspect_shard, read_shard, verify_shard
 from lbt_core.store.rows import Preference
 
-
 UNKNOWN = Pace()
 
 
