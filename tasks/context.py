@@ -163,6 +163,8 @@ def open_run(store: RunStore, *, keep_warm: bool) -> Iterator[RunContext]:
     with GradingPool(config.grading, config.subject) as grading:
         context = RunContext(store, plan, renderer, Progress(), grading, keep_warm, served=served)
         context.warnings += remarks(served)
+        context.progress.warned += context.warnings
+        context.progress.forecast = store.record.get("forecast", {})
         try:
             yield context
         finally:

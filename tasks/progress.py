@@ -268,10 +268,13 @@ class Reporter:
         self._poked.set()
 
     def _run(self) -> None:
-        while not self._stop.is_set():
+        while True:
             self._poked.wait(LOG_SECONDS)
             self._poked.clear()
+            ending = self._stop.is_set()  # before the reading, which is then the last word
             self._report()
+            if ending:
+                return
 
     def _report(self) -> None:
         engines = self._engine_stats()

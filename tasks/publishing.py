@@ -83,6 +83,8 @@ class Publisher:
     def _report(self, listeners: list[Listener]) -> Iterator[None]:
         started = time.monotonic()
         self._link()
+        for sentence in self._context.warnings:
+            self._logger.warning(sentence)
         reporter = Reporter(
             self._context.progress, self._context.engine_stats, [*listeners, self._publish]
         )

@@ -3,6 +3,7 @@
 import math
 import random
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lbt_process import Lbt, settings
 
-from tasks.progress import Progress, describe_left, describe_progress
+from tasks.progress import Progress, Reporter, describe_left, describe_progress
 
 
 def finished(times: list[float], owed: int, parallel: int = 1) -> Progress:
@@ -87,3 +88,20 @@ def test_a_shard_wakes_whoever_waits_for_it() -> None:
     progress.watchers.append(lambda: woken.append(len(progress.tallies())))
     progress.finish("sample", rows=1)
     assert woken == [1]
+
+
+def test_a_reading_comes_at_once_when_asked_for_and_one_at_the_end() -> None:
+    seen: list[int] = []
+    came = threading.Event()
+
+    def listen(progress: Progress, *_: object) -> None:
+        seen.append(sum(s.done for s in progress.stages()))
+        came.set()
+
+    progress = Progress()
+    with Reporter(progress, dict, [listen]) as reporter:
+        progress.finish("sample", rows=1)
+        reporter.poke()
+        assert came.wait(4.0)  # far below LOG_SECONDS
+        progress.finish("sample", rows=1)
+    assert seen[0] == 1 and seen[-1] == 2
