@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 
@@ -28,7 +29,7 @@ from lbt_core.generation import (
 )
 from lbt_core.generation.core_process import end_children
 from lbt_core.generation.gpus import missing_build_tools
-from lbt_core.run.config import EngineConfig, read_environment
+from lbt_core.run.config import EngineConfig, endpoint_key, read_environment
 from lbt_core.store.scratch import local_folder
 from tasks.dispatch import ActorLost, ActorRefused, Dispatcher
 
@@ -58,7 +59,8 @@ class EngineActor:
             prepare_environment(spec, cores[index % len(cores)] if pin else None)
         self._on_gpu = spec.device == "gpu"
         spec = replace(spec, model=local_folder(spec.model, read_environment().scratch))
-        self._engine: Engine = build_engine(spec)
+        key = endpoint_key(spec.endpoint.key) if spec.endpoint is not None else None
+        self._engine: Engine = build_engine(spec, key)
         self._last_call = time.monotonic()
         self._calls = 0
         self._tickets: dict[str, threading.Event] = {}
@@ -174,7 +176,8 @@ class EnginePool:
 
     def __init__(self, spec: EngineSpec, config: EngineConfig, *, keep_warm: bool) -> None:
         self.spec = spec
-        self.count = engine_count(config, spec.device)
+        self._remote = spec.endpoint is not None
+        self.count = 1 if self._remote else engine_count(config, spec.device)
         self._slots = config.shards_in_flight
         self._warm_seconds = config.warm_seconds if keep_warm else 0
         self._dispatcher: Dispatcher | None = None
@@ -234,8 +237,10 @@ class EnginePool:
     def _actor(self, index: int) -> tuple[str, Any]:
         cpu = self.spec.device == "cpu"
         name = f"engine-{index}"
+        if self.spec.endpoint is not None:
+            name = f"endpoint-{urlsplit(self.spec.endpoint.urls[0]).netloc}"
         options: dict[str, Any] = {
-            "num_cpus": self.spec.tensor_parallel if cpu else 0,
+            "num_cpus": self.spec.tensor_parallel if cpu and not self._remote else 0,
             "num_gpus": 0 if cpu else self.spec.tensor_parallel,
             "max_restarts": RESTARTS,
             "max_task_retries": 0,  # Prefect tries again; both together would multiply
@@ -248,9 +253,10 @@ class EnginePool:
                 "lifetime": "detached",
                 "get_if_exists": True,
             }
+        pin = cpu and not self._remote and self.spec.tensor_parallel == 1
         handle = (
             ray.remote(EngineActor)
             .options(**options)
-            .remote(self.spec, index, cpu and self.spec.tensor_parallel == 1, self._warm_seconds)
+            .remote(self.spec, index, pin, self._warm_seconds)
         )
         return name, handle

@@ -30,6 +30,16 @@ class StageProgress:
     tokens: int = 0
     seconds: float = 0.0
     squares: float = 0.0
+    made: int = 0
+    began: float = math.inf
+    ended: float = -math.inf
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows that were made (``made``, without those found stored) from the first shard's start
+        to the last one's end."""
+        span = self.ended - self.began
+        return self.made / span if 0 < span < math.inf else 0.0
 
     @property
     def owed(self) -> int:
@@ -49,7 +59,11 @@ class Progress:
         self._verdicts: Counter[tuple[str, str]] = Counter()
         self._tallies: dict[str, Tally] = {}
         self.warned: list[str] = []
+        self.watchers: list[Callable[[], None]] = []
+        """Called after every shard, in the thread that finished it."""
         self.note = ""
+        self.forecast: Mapping[str, int] = {}
+        """Tokens that `lbt plan` expects of each stage."""
 
     def plan(self, stage: str, shards: int) -> None:
         """A stage's number of shards."""
@@ -83,6 +97,14 @@ class Progress:
             for verdict, count in (verdicts or {}).items():
                 self._verdicts[stage, verdict] += count
             old = self._stages.get(stage, StageProgress(stage))
+            now = time.monotonic()
+            if not stored:
+                old = replace(
+                    old,
+                    made=old.made + rows,
+                    began=min(old.began, now - seconds),
+                    ended=now,
+                )
             self._stages[stage] = replace(
                 old,
                 planned=max(old.planned, old.done + 1),
@@ -94,6 +116,8 @@ class Progress:
                 seconds=old.seconds + seconds,
                 squares=old.squares + seconds * seconds,
             )
+        for watcher in self.watchers:
+            watcher()
 
     def stages(self) -> list[StageProgress]:
         """The stages so far, in the order in which they were planned."""
@@ -155,18 +179,29 @@ class Progress:
 
 def describe_progress(progress: Progress, engines: Mapping[str, EngineStats], rate: float) -> str:
     """One log line: shards by stage, tokens per second, time left."""
-    parts = [f"{s.stage} {s.done}/{s.planned}" for s in progress.stages() if s.planned]
+    parts = [f"{s.stage} {s.done}/{s.planned}{_rate(s)}" for s in progress.stages() if s.planned]
     running = sum(e.running for e in engines.values())
     if engines:
         parts.append(f"{rate:,.0f} tokens/s, {running} requests running")
     if told := describe_left(progress):
         parts.append(told)
+    if cost := describe_spent(progress):
+        parts.append(cost)
     for stage, tally in progress.tallies().items():
         if shares := describe(tally):
             parts.append(f"{stage}: {shares}")
     if progress.note:
         parts.append(progress.note)
     return " · ".join(parts)
+
+
+def describe_spent(progress: Progress) -> str:
+    """ "1,200 tokens of about 9,000 forecast", of what this attempt made and of what is owed; ""
+    without a forecast."""
+    stages = [s for s in progress.stages() if progress.forecast.get(s.stage) and s.planned]
+    worked = sum(s.tokens + s.prompt_tokens for s in stages)
+    forecast = sum(progress.forecast[s.stage] * (s.planned - s.stored) // s.planned for s in stages)
+    return f"{worked:,} tokens of about {forecast:,} forecast" if worked and forecast else ""
 
 
 def describe_left(progress: Progress) -> str:
@@ -190,6 +225,13 @@ def format_seconds(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def _rate(stage: StageProgress) -> str:
+    """ " (3.1 rows/s)" of a stage in work; "" elsewhere."""
+    if not stage.owed or not stage.seconds or stage.done == stage.stored:
+        return ""
+    return f" ({stage.rows_per_second:,.1f} rows/s)"
+
+
 class Reporter:
     """A thread that reads the progress every few seconds while its block runs.
 
@@ -207,6 +249,7 @@ class Reporter:
         self._engine_stats = engine_stats
         self._listeners = listeners
         self._stop = threading.Event()
+        self._poked = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="progress")
         self._tokens, self._at = 0, time.monotonic()
         self.cpu_seconds = 0.0
@@ -217,12 +260,21 @@ class Reporter:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self._poked.set()
         self._thread.join(timeout=10)
 
+    def poke(self) -> None:
+        """Read now instead of in a few seconds: there is something to say."""
+        self._poked.set()
+
     def _run(self) -> None:
-        while not self._stop.wait(LOG_SECONDS):
+        while True:
+            self._poked.wait(LOG_SECONDS)
+            self._poked.clear()
+            ending = self._stop.is_set()  # before the reading, which is then the last word
             self._report()
-        self._report()
+            if ending:
+                return
 
     def _report(self) -> None:
         engines = self._engine_stats()

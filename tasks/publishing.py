@@ -7,9 +7,11 @@ None of it is needed for the run: a server that does not answer costs a warning,
 import base64
 import contextlib
 import contextvars
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -32,6 +34,8 @@ from lbt_core.store.rows import Preference
 from tasks.context import RunContext
 from tasks.metrics import Metrics
 from tasks.progress import Progress, Reporter, describe_progress, format_seconds
+from tasks.tracking import Curves, tracking
+from tasks.tuning import training_folder
 
 ARTIFACT_SECONDS = 30.0
 
@@ -52,6 +56,8 @@ class Publisher:
         self._published = 0.0
         self._line = ""
         self._warned: set[str] = set()
+        self._warning = threading.Lock()
+        self._poke: Callable[[], None] = lambda: None
         self._last: tuple[float, Mapping[str, EngineStats]] = (time.monotonic(), {})
         self._table: list[dict[str, Any]] = []
 
@@ -60,15 +66,35 @@ class Publisher:
         """Log and publish every few seconds, and once at the end."""
         metrics = Metrics(self._context.store.name)
         listeners: list[Listener] = [self._remember, self._log, metrics, *terminal_listeners]
+        with self._tracked() as curves:
+            yield from self._report([*listeners, *([curves] if curves is not None else [])])
+
+    @contextlib.contextmanager
+    def _tracked(self) -> Iterator[Curves | None]:
+        context = self._context
+
+        def folder(arm: str) -> Path:
+            return training_folder(context.files, arm)
+
+        with tracking(context.store, folder, self._logger.warning) as curves:
+            context.curves = curves
+            yield curves
+
+    def _report(self, listeners: list[Listener]) -> Iterator[None]:
         started = time.monotonic()
         self._link()
+        for sentence in self._context.warnings:
+            self._logger.warning(sentence)
         reporter = Reporter(
             self._context.progress, self._context.engine_stats, [*listeners, self._publish]
         )
+        self._poke = reporter.poke
+        self._context.progress.watchers.append(self._warn)
         try:
             with reporter:
                 yield
         finally:
+            self._context.progress.watchers.remove(self._warn)
             self._published = 0.0
             self._publish(self._context.progress, self._context.last_engines, 0.0)
             wall = time.monotonic() - started
@@ -86,13 +112,24 @@ class Publisher:
         if line and line != self._line:
             self._logger.info(line)
             self._line = line
-        for stage, tally in progress.tallies().items():
-            for kind, sentence in warnings(stage, tally, self._context.config):
-                if kind not in self._warned:
-                    self._warned.add(kind)
-                    self._context.warnings.append(sentence)
-                    progress.warn(sentence)
-                    self._logger.warning(sentence)
+        self._warn()
+
+    def _warn(self) -> None:
+        """Say what looks wasted, once, at the shard's commit that shows it: not at the next line,
+        by which a short run is over."""
+        progress, fresh = self._context.progress, list[str]()
+        with self._warning:
+            for stage, tally in progress.tallies().items():
+                for kind, sentence in warnings(stage, tally, self._context.config):
+                    if kind not in self._warned:
+                        self._warned.add(kind)
+                        fresh.append(sentence)
+        for sentence in fresh:
+            self._context.warnings.append(sentence)
+            progress.warn(sentence)
+            self._logger.warning(sentence)
+        if fresh:
+            self._poke()
 
     def _publish(self, progress: Progress, engines: Mapping[str, EngineStats], rate: float) -> None:
         if time.monotonic() - self._published < ARTIFACT_SECONDS:
@@ -181,6 +218,9 @@ def publish_result(
     context: RunContext, figures: Mapping[str, Any], pairs: Mapping[str, Sequence[Preference]]
 ) -> None:
     """The Markdown artifact with the run's result: figures, plots, the report."""
+    if context.curves is not None:
+        page = Path(figures["report"]) if context.files.is_local else None
+        context.curves.result(figures, page)
     try:
         create_markdown_artifact(
             key="lbt-result",

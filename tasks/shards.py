@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed
 from ray.exceptions import RayError
 
+from lbt_core import UserError
 from lbt_core.store import Files, LeaseLost, Shard, StoreUnavailable
 from lbt_core.store.commit import commit_shard
 from tasks import draining
@@ -69,8 +70,9 @@ def commit(
 
 def is_infrastructure(error: BaseException) -> bool:
     """Whether trying again may help: a lost actor, Ray, or the store; not a wrong row, and not
-    where every actor is gone for good or the run's lock is lost: that takes a new attempt."""
-    if isinstance(error, NoActorLeft | LeaseLost) or draining.requested():
+    where every actor is gone for good, the run's lock is lost or an endpoint refuses: that takes a
+    new attempt."""
+    if isinstance(error, NoActorLeft | LeaseLost | UserError) or draining.requested():
         return False
     return isinstance(error, ActorLost | StoreUnavailable | RayError | ConnectionError)
 

@@ -65,6 +65,7 @@ def prepare_step(context: RunContext) -> list[ShardSummary]:
         for split, shard in context.plan.problem_shards().items()
     ]
     context.reload_plan()
+    context.settle_forecast()
     taught = context.plan.problems["train"]
     bank = context.plan.problems[context.config.exam.bank]
     design = context.plan.design_shard()
@@ -81,8 +82,8 @@ def generate_step(context: RunContext, stages: Sequence[Stage]) -> list[ShardSum
     Raises Owed.
     """
     plan, progress = context.plan, context.progress
-    shared = all(student == context.config.teacher for student in context.config.student_models())
     students = context.config.student_models()
+    shared = context.side_by_side
     exam_jobs = (lambda i: _exam_jobs(context, i)) if "examine" in stages else (lambda _: [])
     jobs: list[Job] = []
     if "sample" in stages:
@@ -94,6 +95,9 @@ def generate_step(context: RunContext, stages: Sequence[Stage]) -> list[ShardSum
     if "evaluate" in stages:
         jobs += _evaluation_jobs(context, None, context.config.teacher, "")
     in_flight = context.engines(context.config.teacher).capacity
+    if shared:
+        others = {s for s in students if s != context.config.teacher}
+        in_flight += sum(context.engines(student).capacity for student in others)
     progress.parallel(in_flight)
     summaries, failures = run_jobs(jobs, in_flight)
     if "examine" in stages and not ("sample" in stages and shared):
@@ -130,7 +134,7 @@ def _sample_job(context: RunContext, index: int, then: Callable[[int], list[Job]
             context.plan.taught(index),
             samples=context.config.sampling.num_rationales,
             settings=sampling_settings(context.config),
-            renderer=context.renderer,
+            renderer=context.renderer_of(context.config.teacher),
             seed=context.config.seed,
             generate=_generator(context, context.config.teacher, usage, shard),
             grade=context.grade,
@@ -164,7 +168,7 @@ def _exam_job(context: RunContext, index: int, student: int, shard: Shard[Any]) 
             student=student_labels(config)[student],
             repetitions=config.exam.repetitions,
             settings=exam_settings(config),
-            renderer=context.renderer,
+            renderer=context.renderer_of(model),
             seed=config.seed,
             generate=_generator(context, model, usage, shard),
             grade=context.grade,
@@ -209,7 +213,7 @@ def _evaluation_job(
             context.plan.tested(index),
             samples=1,
             settings=greedy(context.config.evaluation.max_new_tokens),
-            renderer=context.renderer,
+            renderer=context.renderer_of(model),
             seed=context.config.seed,
             generate=_generator(context, model, usage, shard),
             grade=context.grade,

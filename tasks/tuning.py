@@ -75,7 +75,8 @@ def tuned_model(context: RunContext, arm: str) -> ModelConfig:
     files = context.files
     where = f"model/{arm_folder(arm)}/merged"
     path = str(files.local(where)) if files.is_local else f"{files.uri}/{where}"
-    return context.config.teacher.model_copy(update={"path": path, "revision": None})
+    own = {"path": path, "revision": None, "endpoint": None}
+    return context.config.teacher.model_copy(update=own)
 
 
 def merged_folder(files: Files, arm: str) -> Path:
@@ -133,7 +134,7 @@ def train_step(
         spec,
         folder,
         revision=revision,
-        generated=generated_counts(pairs, stored_rationales(context.plan)),
+        generated=_counted(context, pairs),
         validation_prompts=prompts,
         on_log=say,
         cores=cores,
@@ -191,6 +192,15 @@ def _merge(
     if full:
         return None
     return asdict(check_merge(base, weights, merged, prompts, revision=revision))
+
+
+def _counted(context: RunContext, pairs: Sequence[Preference]) -> list[Generated] | None:
+    """What generation counted; None where it is an endpoint's, whose prompt is another text or
+    whose tokenizer is not known to be this one."""
+    served = context.served_to(context.config.teacher)
+    if served is not None and not served.exact:
+        return None
+    return generated_counts(pairs, stored_rationales(context.plan))
 
 
 def generated_counts(

@@ -33,6 +33,7 @@ EXTRAS = {
     **dict.fromkeys(("trl", "peft", "bitsandbytes", "accelerate", "datasets"), "training"),
     **dict.fromkeys(("ray", "prefect"), "cluster"),
     "sentence_transformers": "similarity",
+    "openai": "endpoints",
 }
 """Which extra of the package a missing module comes with."""
 

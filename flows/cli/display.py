@@ -9,7 +9,7 @@ from rich.progress import Progress as Bars
 
 from lbt_core.generation import EngineStats
 from lbt_core.run.health import describe
-from tasks.progress import Progress, describe_left
+from tasks.progress import Progress, describe_left, describe_spent
 from tasks.publishing import terminal_listeners
 
 
@@ -41,12 +41,13 @@ def display(console: Console, bars: bool) -> Iterator[None]:
                 if stage.stage not in tasks:
                     tasks[stage.stage] = view.add_task(stage.stage, total=stage.planned, info="")
                 busy = 0 < stage.done < stage.planned
-                info = f"{rate:,.0f} tokens/s" if busy else ""
-                if busy and left:
-                    info += f" · {left}"
+                parts = [f"{stage.rows_per_second:,.1f} rows/s"] if busy and stage.made else []
+                parts += [f"{rate:,.0f} tokens/s"] if busy else []
+                parts += [said for said in (left, describe_spent(progress)) if busy and said]
                 tally = progress.tallies().get(stage.stage)
                 if tally and (shares := describe(tally)):
-                    info += f" · {shares}"
+                    parts.append(shares)
+                info = " · ".join(parts)
                 view.update(
                     tasks[stage.stage], completed=stage.done, total=stage.planned, info=info
                 )

@@ -11,8 +11,16 @@ from rich.table import Table
 
 from lbt_core import UserError
 from lbt_core.run.record import RunStore
-from lbt_core.run.status import StageStatus, open_plan, run_status, verify_run
+from lbt_core.run.status import (
+    StageStatus,
+    describe_cost,
+    open_plan,
+    run_status,
+    verify_run,
+    with_forecast,
+)
 from lbt_core.store.lock import is_alive, read_owner
+from tasks.progress import format_seconds
 
 Run = Annotated[str, typer.Argument(help="Path of the run: <store>/<run>.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
@@ -31,7 +39,7 @@ def read_status(uri: str) -> tuple[str, list[StageStatus]]:
     working = owner.describe() if owner is not None and is_alive(owner) else ""
     if not store.identities:
         return working, []
-    return working, run_status(open_plan(store))
+    return working, with_forecast(run_status(open_plan(store)), store.record.get("forecast", {}))
 
 
 def status(
@@ -60,6 +68,8 @@ def status(
             console.print(f"{stage.stage}: {stage.note}", highlight=False)
         for bad in stage.bad:
             console.print(f"[red]{bad}[/red]; it will be moved aside and done again")
+    if cost := describe_cost(stages):
+        console.print(f"{cost[0].upper()}{cost[1:]}.", highlight=False)
     if working:
         console.print(f"In work: {working}.", highlight=False)
     elif not stages:
@@ -73,13 +83,24 @@ def status(
 def status_table(run: str, stages: list[StageStatus]) -> Table:
     """The stages as a table."""
     table = Table("stage", title=run, title_justify="left")
-    for name in ("shards planned", "done", "owed", "rows planned", "rows done"):
+    for name in ("shards planned", "done", "owed", "rows planned", "rows done", "rows/s", "left"):
         table.add_column(name, justify="right")
     for s in stages:
         planned = "?" if s.planned_rows is None else f"{s.planned_rows:,}"
         owed = f"[yellow]{s.owed}[/yellow]" if s.owed else "0"
-        table.add_row(s.stage, str(s.planned), str(s.done), owed, planned, f"{s.rows:,}")
+        rate = "" if s.pace.rows_per_second is None else f"{s.pace.rows_per_second:,.1f}"
+        done, rows = str(s.done), f"{s.rows:,}"
+        table.add_row(s.stage, str(s.planned), done, owed, planned, rows, rate, describe_time(s))
     return table
+
+
+def describe_time(stage: StageStatus) -> str:
+    """A stage's time left, two standard deviations around; "" where it is not known."""
+    pace = stage.pace
+    if pace.left_s is None or pace.spread_s is None:
+        return ""
+    low, high = max(0.0, pace.left_s - 2 * pace.spread_s), pace.left_s + 2 * pace.spread_s
+    return f"{format_seconds(pace.left_s)} ({format_seconds(low)} to {format_seconds(high)})"
 
 
 def verify(run: Run, json_: Json = False) -> None:

@@ -13,18 +13,21 @@ from rich.table import Table
 from flows.cli.run import Overrides, Profile
 from lbt_core.generation.models import commit_of, model_folder
 from lbt_core.run.config import RunConfig, load_config
+from lbt_core.run.endpoints import roles
 from lbt_core.run.forecast import (
+    ANSWER_SHARE,
     BANDWIDTH_SHARE,
+    CHARACTERS_PER_TOKEN,
     COMPUTE_SHARE,
     StageEstimate,
     estimate,
     gpu_named,
     parameters_of,
+    rough_count,
 )
 from lbt_core.run.memory import GIB, Fit, engine_fit, scaled, shape_of, training_fit
 from lbt_core.run.plan import model_path
 
-CHARACTERS_PER_TOKEN = 3.5
 # parts of a fit that are no bytes to be added up
 NOT_ADDED = ("kv_cache_per_token", "contexts_in_kv_cache")
 
@@ -51,7 +54,7 @@ def plan(
     """Tokens, shards, bytes and GPU hours of a run. Nothing is started; a tokenizer is loaded."""
     config = load_config(profile, overrides or ())
     device = gpu_named(gpu)
-    length = answer_tokens or round(0.4 * config.sampling.max_new_tokens)
+    length = answer_tokens or round(ANSWER_SHARE * config.sampling.max_new_tokens)
     from lbt_core.run.preparation import prepare  # noqa: PLC0415 - heavy
     from lbt_core.run.rendering import build_renderer  # noqa: PLC0415 - heavy
 
@@ -74,6 +77,7 @@ def plan(
     if json_:
         record: dict[str, Any] = {"profile": profile, "gpu": gpu, "gpus": gpus, "hours": total}
         record |= {"answer_tokens": length, "tokenizer": tokenizer}
+        record |= {"endpoints": [r for r, m in roles(config).items() if config.endpoint_of(m)]}
         record |= {"shape": asdict(shape), "fits": [f.as_json() for f in fits]}
         print(json.dumps(record | {"stages": [asdict(s) for s in stages]}))
         return
@@ -86,6 +90,12 @@ def plan(
     )
     for fit in fits:
         console.print(_fit_line(fit, config.engines.tensor_parallel))
+    asked = [role for role, model in roles(config).items() if config.endpoint_of(model)]
+    if asked:
+        console.print(
+            f"Asked at endpoints, whose time is not known here: {', '.join(asked)}. Tokens are as "
+            "above; hours are what they would take here, where tuned models are loaded in any case."
+        )
     console.print("Identical rationales share their exams, so `examine` is an upper bound.")
 
 
@@ -141,7 +151,7 @@ def _tokenizer(config: RunConfig) -> tuple[Callable[[str], int], str, Path | Non
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     except Exception:  # the library raises a bare Exception for every failure
         rule = f"nobody: a rule of thumb, {CHARACTERS_PER_TOKEN} characters each"
-        return lambda text: round(len(text) / CHARACTERS_PER_TOKEN), rule, None
+        return rough_count, rule, None
     return lambda text: len(tokenizer.encode(text).ids), config.teacher.path, folder
 
 

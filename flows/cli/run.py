@@ -13,12 +13,14 @@ from flows.cli.options import require_extra
 from lbt_core import UserError
 from lbt_core.generation.gpus import gpu_names, missing_build_tools
 from lbt_core.run.config import RunConfig, load_config, read_environment
+from lbt_core.run.endpoints import look_at, roles
 from lbt_core.run.plan import model_path
 from lbt_core.run.preparation import check_corpus
 from lbt_core.run.record import RunStore, require_writable, run_uri
 from lbt_core.run.stages import Stage
 from lbt_core.store import Files
 from lbt_core.store.lock import Owner, RunLocked, is_alive, read_owner
+from tasks.trackers import check_tracking
 
 Store = Annotated[str, typer.Option(help="Folder or URI that holds the runs.")]
 Profile = Annotated[str, typer.Option(help="Profile (see `lbt profiles`) or a YAML file.")]
@@ -74,7 +76,9 @@ def run(
 def preflight(uri: str, config: RunConfig, discard_from: Stage | None = None) -> None:
     """Refuse what can be known to be wrong before anything starts. Raises UserError."""
     check_corpus(config)
-    for model in (config.teacher, *config.student_models()):
+    for role, model in roles(config).items():
+        if role != "teacher" and config.endpoint_of(model) is not None:
+            continue  # nothing of it is loaded here; the teacher's weights are, to be trained
         path = model_path(model)
         folder = Path(path).expanduser()
         first = Path(path.partition("/")[0]).expanduser()
@@ -85,11 +89,12 @@ def preflight(uri: str, config: RunConfig, discard_from: Stage | None = None) ->
                 "give a folder, a hub id such as meta-llama/Meta-Llama-3-8B-Instruct, or embedded"
             )
     environment = read_environment()
-    on_gpus = config.engines.device != "cpu" and config.engines.kind == "vllm"
+    on_gpus = config.engines.device != "cpu" and config.engines.kind != "transformers"
     if on_gpus and environment.ray_address is None and gpu_names():
         missing = missing_build_tools(environment.compiler)
         if missing:
             raise UserError(missing)
+    check_tracking(config.tracking)
     files = Files(uri)
     if config.rounds > 1 and not files.is_local:
         raise UserError(
@@ -104,6 +109,7 @@ def preflight(uri: str, config: RunConfig, discard_from: Stage | None = None) ->
         )
     RunStore.check(uri, config, discard_from)
     require_writable(uri)
+    look_at(config)
 
 
 def _owner(files: Files) -> Owner | None:

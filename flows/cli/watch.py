@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from lbt_core.run.status import StageStatus
+from lbt_core.run.status import StageStatus, describe_cost
 from tasks.progress import format_seconds
 
 Reading = tuple[str, Sequence[StageStatus]]
@@ -67,11 +67,15 @@ def picture(
         share = f"{stage.done}/{stage.planned}" if stage.planned else "not planned yet"
         rows = f"{stage.rows:,} rows" if stage.rows else ""
         bar = ProgressBar(total=max(1, stage.planned), completed=stage.done, width=30)
-        table.add_row(stage.stage, bar, share, rows)
+        rows_per_second = stage.pace.rows_per_second
+        speed = f"{rows_per_second:,.1f} rows/s" if rows_per_second and stage.owed else ""
+        table.add_row(stage.stage, bar, share, rows, speed, stage.note)
     owed = sum(s.owed for s in stages)
     words = [f"{owed} owed" if owed else "complete" if stages else "nothing stored yet"]
     if rate and owed:
         words.append(f"{60 * rate:,.1f} shards/min, about {format_seconds(owed / rate)} left")
+    if cost := describe_cost(stages):
+        words.append(cost)
     words.append(f"in work: {working}" if working else "nobody works on it")
     bad = [
         Text(f"{b}; it will be moved aside and done again", "red") for s in stages for b in s.bad

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from lbt_core import UserError
+from lbt_core.generation.endpoint import EndpointSpec, Served
 from lbt_core.generation.models import named
 from lbt_core.generation.refusals import explain
 
@@ -42,7 +43,8 @@ class Completion:
     """What came back: the text without special tokens, why it ended, and token counts.
 
     ``finish_reason`` is "stop", "length", or "error:…" where this prompt could not be run; the
-    other requests of the call are not affected.
+    other requests of the call are not affected. ``logprob`` is the sum of its tokens'
+    log-probabilities, where an endpoint gives them.
     """
 
     id: str
@@ -50,6 +52,7 @@ class Completion:
     finish_reason: str
     prompt_tokens: int
     tokens: int
+    logprob: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,11 @@ class EngineSpec:
     ``core`` says where vLLM's engine core runs: in a "process" of its own, "inline" in the
     caller's, or by the device ("auto": a process on GPUs). A ``reproducible`` engine gives a call
     of ``stream`` the same completions whatever else it was asked before or is asked beside it.
+    An ``endpoint`` is asked instead of loading anything; ``served`` is what it served when the run
+    began, and ``model`` then only names the tokenizer.
     """
 
-    kind: Literal["vllm", "transformers"]
+    kind: Literal["vllm", "transformers", "endpoint"]
     model: str
     revision: str | None
     dtype: str
@@ -96,6 +101,8 @@ class EngineSpec:
     seed: int
     core: Literal["auto", "process", "inline"] = "auto"
     reproducible: bool = False
+    endpoint: EndpointSpec | None = None
+    served: Served | None = None
 
     @property
     def core_in_process(self) -> bool:
@@ -142,13 +149,19 @@ class Engine(Protocol):
         ...
 
 
-def build_engine(spec: EngineSpec) -> Engine:
-    """Load the engine that a spec describes (seconds to minutes).
+def build_engine(spec: EngineSpec, key: str | None = None) -> Engine:
+    """Load the engine that a spec describes (seconds to minutes). ``key`` is an endpoint's.
 
     Raises UserError with the cause (ModelCannotLoad where it is the engine's), ModuleNotFoundError
     where the engine is not installed.
     """
     try:
+        if spec.kind == "endpoint":
+            from lbt_core.generation.endpoint_engine import (  # noqa: PLC0415 - only where used
+                EndpointEngine,
+            )
+
+            return EndpointEngine(spec, key)
         if spec.kind == "transformers":
             from lbt_core.generation.transformers_engine import (  # noqa: PLC0415 - heavy
                 TransformersEngine,

@@ -16,9 +16,10 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from lbt_core import UserError
 from lbt_core.method.preferences import PreferenceSpec
@@ -67,6 +68,53 @@ class CorpusConfig(Section):
     """Keep only the first so many test problems (in an order that the seed shuffles)."""
 
 
+class EndpointConfig(Section):
+    """OpenAI-compatible servers that answer for a model (docs/engines.md)."""
+
+    urls: tuple[str, ...] = Field((), title="Addresses")
+    """Where the API starts, as http://host:8000/v1; several addresses serve the same model."""
+    model: str | None = Field(None, title="Served model")
+    """Name of the model there, where more than one is served."""
+    api: Literal["auto", "completions", "chat"] = Field("auto", title="Interface")
+    """"completions" gets prompts as the bytes that they are everywhere; "chat" sends messages, and
+    the server renders them; "auto" takes completions where they are offered."""
+    key: str = Field(
+        "LBT_ENDPOINT_KEY", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", title="Key's variable"
+    )
+    """Name of the environment variable that holds the key; the key itself is written nowhere."""
+    seed: bool = Field(True, title="Send seeds")
+    """Send each request's seed; not to vLLM on a CPU, which a seeded request ends."""
+    logprobs: bool = Field(False, title="Log-probabilities")
+    """Ask for the log-probabilities of answers; their mean is kept with each shard."""
+    concurrency: int = Field(64, ge=1, le=4096, title="Requests at once")
+    """The most requests that one address is given at once; how many it gets follows its answers."""
+    timeout_s: float = Field(600.0, gt=0, title="Time limit of a request, s")
+    """After this an answer counts as lost, and the request is made again."""
+    patience_s: float = Field(600.0, gt=0, title="Patience, s")
+    """Where no address has answered anything for so long, the shard fails and is tried again."""
+
+    @field_validator("urls", mode="before")
+    @classmethod
+    def _one_address(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("urls")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError(f"{url}: expected an address such as http://host:8000/v1")
+            if parts.username or parts.password or parts.query or parts.fragment:
+                raise ValueError(
+                    f"an address of {parts.hostname} holds more than host, port and path: keys "
+                    "come from the environment (endpoint.key)"
+                )
+        if len(set(value)) != len(value):
+            raise ValueError("an address is named twice")
+        return tuple(url.rstrip("/") for url in value)
+
+
 class ModelConfig(Section):
     """A causal language model."""
 
@@ -79,6 +127,8 @@ class ModelConfig(Section):
     """Data type of the weights while generating."""
     max_model_len: int | None = Field(None, ge=64, title="Context, tokens")
     """Longest prompt plus answer, in tokens; the model's own limit where none is given."""
+    endpoint: EndpointConfig | None = Field(None, title="Endpoint")
+    """Servers that answer for this model; it is loaded here where none are named."""
 
 
 class PromptConfig(Section):
@@ -158,8 +208,10 @@ class ShardConfig(Section):
 class EngineConfig(Section):
     """The inference engines: how many, where, how large."""
 
-    kind: Literal["vllm", "transformers"] = Field("vllm", title="Engine")
-    """"vllm", or "transformers", the slow portable reference."""
+    kind: Literal["vllm", "transformers", "endpoint"] = Field("vllm", title="Engine")
+    """"vllm"; "transformers", the slow portable reference; or "endpoint": teacher and students are
+    asked at engines.endpoint, tuned models are loaded in vLLM."""
+    endpoint: EndpointConfig = EndpointConfig()
     device: Literal["auto", "cpu", "gpu"] = Field("auto", title="Device")
     """"auto" takes GPUs where the cluster has any."""
     count: int | None = Field(None, ge=1, title="Engines")
@@ -185,6 +237,17 @@ class EngineConfig(Section):
     """"dummy" makes random weights, for speed measurements only."""
     warm_seconds: int = Field(600, ge=0, title="Stay warm, s")
     """On a shared Ray cluster an idle engine stays loaded so long for the next run."""
+
+
+class TrackingConfig(Section):
+    """An experiment tracker that is told how the run goes (docs/tracking.md)."""
+
+    kind: Literal["none", "trackio", "mlflow", "wandb"] = Field("none", title="Tracker")
+    """"none", or the library that is used: each is an extra of the installation."""
+    project: str = Field("lbt", min_length=1, title="Project")
+    """Project, or experiment, that the run is shown in."""
+    uri: str | None = Field(None, title="Tracker's address")
+    """Tracking server or database; the library's own default where none is given."""
 
 
 class GradingConfig(Section):
@@ -234,6 +297,7 @@ class RunConfig(Section):
     shards: ShardConfig = ShardConfig()
     engines: EngineConfig = EngineConfig()
     grading: GradingConfig = GradingConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
     @model_validator(mode="after")
     def _no_repeated_arm(self) -> "RunConfig":
@@ -250,6 +314,32 @@ class RunConfig(Section):
                 "reproducible needs engines.core=inline (or auto) unless engines.device=gpu"
             )
         return self
+
+    @model_validator(mode="after")
+    def _known_endpoints(self) -> "RunConfig":
+        if self.engines.kind == "endpoint" and not self.engines.endpoint.urls:
+            raise ValueError(
+                "engines.kind=endpoint needs engines.endpoint.urls, as [http://host:8000/v1]"
+            )
+        named = {"teacher": self.teacher} | {
+            f"students.{i}": m for i, m in enumerate(self.students)
+        }
+        for name, model in named.items():
+            if model.endpoint is not None and not model.endpoint.urls:
+                raise ValueError(f"{name}.endpoint needs urls, as [http://host:8000/v1]")
+        if self.reproducible and any(self.endpoint_of(m) for m in named.values()):
+            raise ValueError(
+                "reproducible needs engines of its own, an endpoint promises nothing: set "
+                "reproducible=false"
+            )
+        return self
+
+    def endpoint_of(self, model: ModelConfig) -> EndpointConfig | None:
+        """Where a model is asked; None for one that is loaded here, such as a tuned one."""
+        if model.endpoint is not None:
+            return model.endpoint
+        configured = model == self.teacher or model in self.students
+        return self.engines.endpoint if self.engines.kind == "endpoint" and configured else None
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -438,3 +528,8 @@ def read_environment() -> Environment:
         first_gpu=os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
         scratch=Path(os.environ.get("LBT_SCRATCH") or "~/.cache/lbt/scratch").expanduser(),
     )
+
+
+def endpoint_key(variable: str) -> str | None:
+    """The key of an endpoint, from the environment variable that the configuration names."""
+    return os.environ.get(variable) or None

@@ -1,8 +1,12 @@
 """From a configuration to the engine that it describes."""
 
+from dataclasses import replace
+
 from lbt_core.generation import EngineSpec
+from lbt_core.generation.endpoint import Served
 from lbt_core.generation.gpus import gpu_names
-from lbt_core.run.config import EngineConfig, ModelConfig
+from lbt_core.run.config import EndpointConfig, EngineConfig, ModelConfig
+from lbt_core.run.endpoints import endpoint_spec
 from lbt_core.run.plan import model_path
 
 
@@ -11,7 +15,7 @@ def engine_spec(
 ) -> EngineSpec:
     """What one engine for this model is, on this device ("cpu" or "gpu")."""
     return EngineSpec(
-        kind=config.kind,
+        kind="vllm" if config.kind == "endpoint" else config.kind,  # as tuned models are loaded
         model=model_path(model),
         revision=model.revision,
         dtype=model.dtype,
@@ -27,6 +31,16 @@ def engine_spec(
         seed=seed,
         core=config.core,
         reproducible=reproducible,
+    )
+
+
+def remote_spec(
+    model: ModelConfig, endpoint: EndpointConfig, config: EngineConfig, served: Served | None
+) -> EngineSpec:
+    """The engine that asks a model's endpoint; ``served`` is what it served when the run began."""
+    local = engine_spec(model, config, "cpu", seed=0)
+    return replace(
+        local, kind="endpoint", tensor_parallel=1, endpoint=endpoint_spec(endpoint), served=served
     )
 
 

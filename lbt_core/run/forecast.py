@@ -15,8 +15,11 @@ from lbt_core.method.exams import shown_example
 from lbt_core.method.extraction import Extraction
 from lbt_core.method.prompts import Renderer
 from lbt_core.run.config import RunConfig
+from lbt_core.run.plan import arm_folder
 from lbt_core.store.rows import Problem
 
+CHARACTERS_PER_TOKEN = 3.5
+ANSWER_SHARE = 0.4
 # Assumptions, as the module's docstring says: shares of the vendor's peaks, how well texts compress
 COMPUTE_SHARE = 0.4
 BANDWIDTH_SHARE = 0.6
@@ -134,6 +137,35 @@ def estimate(
             "evaluate", test_shards * (1 + arms), len(tested) * (1 + arms), test_shot, answer_tokens
         ),
     ]
+
+
+def rough_count(text: str) -> int:
+    """Tokens by a rule of thumb, where no tokenizer is at hand."""
+    return round(len(text) / CHARACTERS_PER_TOKEN)
+
+
+def token_forecast(
+    config: RunConfig,
+    problems: dict[str, list[Problem]],
+    renderer: Renderer,
+    count: Callable[[str], int],
+) -> dict[str, int]:
+    """Tokens, read and written, that `lbt plan` expects of every stage of a run; of evaluations by
+    the model that is evaluated. Answers are taken to have ANSWER_SHARE of the longest's length."""
+    stages = estimate(
+        config,
+        problems,
+        renderer,
+        count,
+        answer_tokens=round(ANSWER_SHARE * config.sampling.max_new_tokens),
+        parameters=1.0,
+        gpu=GPUS["H100"],
+        gpus=1,
+    )
+    found = {s.stage: s.prompt_tokens + s.tokens for s in stages if s.tokens}
+    each = found.pop("evaluate") // (1 + len(config.arms))
+    models = ["base", *map(arm_folder, config.arms)]
+    return found | {f"evaluate/{name}": each for name in models}
 
 
 def _one_shot(problem: Problem, renderer: Renderer, count: Callable[[str], int]) -> int:

@@ -22,10 +22,12 @@ class Usage:
     prompt_tokens: int = 0
     tokens: int = 0
     kept: int = 0
+    mean_logprob: float | None = None
+    """Of the tokens of answers that came with log-probabilities (an endpoint's, asked for them)."""
 
     def summary(self) -> dict[str, Any]:
         """For the shard's footer."""
-        return asdict(self)
+        return {k: v for k, v in asdict(self).items() if v is not None}
 
 
 def generate_keeping(
@@ -55,4 +57,7 @@ def generate_keeping(
     completions = [done[request.id] for request in requests]
     usage.prompt_tokens = sum(c.prompt_tokens for c in completions)
     usage.tokens = sum(c.tokens for c in completions)
+    known = [(c.logprob, c.tokens) for c in completions if c.logprob is not None and c.tokens]
+    if known:
+        usage.mean_logprob = sum(p for p, _ in known) / sum(n for _, n in known)
     return completions

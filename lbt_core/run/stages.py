@@ -20,7 +20,11 @@ _FIELDS: dict[Stage, tuple[str, ...]] = {
     "report": (),
 }
 
-_NOT_ROWS = {"training": ("workers", "strategy", "checkpoint_steps")}
+_NOT_ROWS = {
+    "training": ("workers", "strategy", "checkpoint_steps"),
+    # what is served there is on record instead (plan.resolve_identities)
+    "teacher": ("endpoint",),
+}
 
 
 def stage_values(config: RunConfig, stage: Stage) -> dict[str, Any]:
@@ -39,6 +43,8 @@ def stage_values(config: RunConfig, stage: Stage) -> dict[str, Any]:
         skipped = _NOT_ROWS.get(path, ())
         if isinstance(node, dict):
             values.update(_flat(path, {k: v for k, v in node.items() if k not in skipped}))
+        elif path == "students":
+            values[path] = [{k: v for k, v in m.items() if k != "endpoint"} for m in node]
         else:
             values[path] = node
     return values

@@ -1,10 +1,11 @@
 """What of a run is planned, done and owed, from the store alone."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lbt_core.run.health import Tally, describe
+from lbt_core.run.pace import Pace, pace_of
 from lbt_core.run.plan import Plan, arm_folder
 from lbt_core.run.record import RunStore
 from lbt_core.run.results import (
@@ -17,6 +18,8 @@ from lbt_core.run.results import (
 from lbt_core.store import Shard, inspect_shard, read_shard, verify_shard
 from lbt_core.store.rows import Preference
 
+UNKNOWN = Pace()
+
 
 @dataclass(frozen=True, slots=True)
 class StageStatus:
@@ -24,7 +27,8 @@ class StageStatus:
 
     ``planned_rows`` is None while it depends on rows that are not stored yet. ``bad`` names files
     that are there and not what was planned. ``note`` says what share of its rows was cut off,
-    undecided or without an answer.
+    undecided or without an answer, ``pace`` how fast it goes, ``forecast_tokens`` what `lbt plan`
+    expected it to cost.
     """
 
     stage: str
@@ -34,11 +38,28 @@ class StageStatus:
     rows: int
     bad: tuple[str, ...] = ()
     note: str = ""
+    pace: Pace = UNKNOWN
+    forecast_tokens: int | None = None
 
     @property
     def owed(self) -> int:
         """Shards that are not whole."""
         return self.planned - self.done
+
+
+def with_forecast(stages: Sequence[StageStatus], forecast: Mapping[str, int]) -> list[StageStatus]:
+    """The stages with what was forecast of each (``forecast.token_forecast``, in run.json)."""
+    return [replace(s, forecast_tokens=forecast.get(s.stage)) for s in stages]
+
+
+def describe_cost(stages: Sequence[StageStatus]) -> str:
+    """ "cost so far: 1,200 tokens of about 9,000 forecast (13 %)"; "" without a forecast."""
+    forecast = sum(s.forecast_tokens or 0 for s in stages)
+    spent = sum(s.pace.tokens for s in stages)
+    if not forecast:
+        return ""
+    share = spent / forecast
+    return f"cost so far: {spent:,} tokens of about {forecast:,} forecast ({share:.0%})"
 
 
 def open_plan(store: RunStore) -> Plan:
@@ -109,26 +130,31 @@ def _exam_status(plan: Plan) -> StageStatus:
         except OSError:  # whole by its footer, damaged within
             known = False
         complete &= known
-    found = _status(plan, "examine", shards)
+    # those on rationales that are still owed have no keys yet, and take their time all the same
+    found = _status(plan, "examine", shards, planned)
     rows = found.planned_rows if complete else None
-    return StageStatus("examine", planned, found.done, rows, found.rows, found.bad, found.note)
+    return replace(found, planned=planned, planned_rows=rows)
 
 
-def _status(plan: Plan, stage: str, shards: Sequence[Shard[Any]]) -> StageStatus:
+def _status(
+    plan: Plan, stage: str, shards: Sequence[Shard[Any]], planned: int | None = None
+) -> StageStatus:
     done = rows = 0
     bad = []
-    tally = Tally()
+    tally, summaries = Tally(), list[Mapping[str, Any]]()
     for shard in shards:
         seen = inspect_shard(plan.files, shard)
         if seen.state == "whole":
             done += 1
             rows += seen.rows
             tally = tally.added(seen.summary or {})
+            summaries.append(seen.summary or {})
         elif seen.state != "missing":
             bad.append(f"{shard.path}: {seen.state}, {seen.reason}")
     keys = [shard.keys for shard in shards]
     known = None if None in keys else sum(len(k) for k in keys if k is not None)
-    return StageStatus(stage, len(shards), done, known, rows, tuple(bad), describe(tally))
+    pace = pace_of(summaries, (planned or len(shards)) - done)
+    return StageStatus(stage, len(shards), done, known, rows, tuple(bad), describe(tally), pace)
 
 
 def verify_run(plan: Plan) -> Iterator[tuple[str, str | None]]:

@@ -3,6 +3,7 @@
 import math
 import random
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from lbt_process import Lbt, settings
 
-from tasks.progress import Progress, describe_left, describe_progress
+from tasks.progress import Progress, Reporter, describe_left, describe_progress
 
 
 def finished(times: list[float], owed: int, parallel: int = 1) -> Progress:
@@ -56,8 +57,6 @@ def test_a_line_names_shares() -> None:
 
 
 @pytest.mark.slow
-# long: on an idle machine this small run is over before the log's next line, and the test fails
-@pytest.mark.long
 def test_a_model_that_never_ends_is_called_so_in_the_first_shard(tmp_path: Path) -> None:
     """Answers cut after five tokens: the warning comes while shards are still owed."""
     changes = {"sampling.max_new_tokens": 5, "shards.problems": 4, "corpus.generated.train": 16}
@@ -71,3 +70,38 @@ def test_a_model_that_never_ends_is_called_so_in_the_first_shard(tmp_path: Path)
         assert "prefer" not in said[: said.index("sampling.max_new_tokens=5")]
     finally:
         lbt.clean_up()
+
+
+def test_a_line_says_rate_and_cost_against_the_forecast() -> None:
+    progress = Progress()
+    progress.plan("sample", 4)
+    progress.forecast = {"sample": 4000}
+    progress.finish("sample", rows=10, seconds=9.0, stored=True)
+    progress.finish("sample", rows=30, seconds=10.0, tokens=200, prompt_tokens=100)
+    line = describe_progress(progress, {}, 0.0)
+    assert "sample 2/4 (3.0 rows/s)" in line
+    assert "300 tokens of about 3,000 forecast" in line
+
+
+def test_a_shard_wakes_whoever_waits_for_it() -> None:
+    progress, woken = Progress(), []
+    progress.watchers.append(lambda: woken.append(len(progress.tallies())))
+    progress.finish("sample", rows=1)
+    assert woken == [1]
+
+
+def test_a_reading_comes_at_once_when_asked_for_and_one_at_the_end() -> None:
+    seen: list[int] = []
+    came = threading.Event()
+
+    def listen(progress: Progress, *_: object) -> None:
+        seen.append(sum(s.done for s in progress.stages()))
+        came.set()
+
+    progress = Progress()
+    with Reporter(progress, dict, [listen]) as reporter:
+        progress.finish("sample", rows=1)
+        reporter.poke()
+        assert came.wait(4.0)  # far below LOG_SECONDS
+        progress.finish("sample", rows=1)
+    assert seen[0] == 1 and seen[-1] == 2

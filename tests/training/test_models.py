@@ -264,6 +264,7 @@ def test_a_run_trains_and_merges_the_commit_that_it_samples_from(
         files=store.files,
         config=config,
         pinned=plan.pinned,
+        served_to=lambda _: None,
         renderer=Renderer(),
     )
     monkeypatch.setattr("tasks.training.train_on_ray", train)

@@ -34,7 +34,7 @@ COLUMNS = {
 
 
 def public_inputs(inputs: ReportInputs, command: str) -> ReportInputs:
-    """The report's inputs without the folders of the machine that the run was made on."""
+    """The report's inputs without the folders and addresses of where it was made."""
     return replace(
         inputs,
         base_model=_name(inputs.base_model),
@@ -45,7 +45,9 @@ def public_inputs(inputs: ReportInputs, command: str) -> ReportInputs:
 
 def _without_folders(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_folders(item) for key, item in value.items()}
+        # nor the addresses of endpoints, which are somebody's network
+        kept = {key: item for key, item in value.items() if key != "urls"}
+        return {key: _without_folders(item) for key, item in kept.items()}
     if isinstance(value, list | tuple):
         return [_without_folders(item) for item in value]
     return _name(value) if isinstance(value, str) else value
@@ -54,6 +56,11 @@ def _without_folders(value: Any) -> Any:
 def _name(text: str) -> str:
     """The last part of an absolute path; any other text as it is."""
     return Path(text).name if text.startswith(("/", "~/")) and "\n" not in text else text
+
+
+def _identity(text: str) -> str:
+    """An identity whose parts are no folders: an endpoint's names where its weights lie."""
+    return " | ".join(_name(part) for part in text.split(" | "))
 
 
 def dataset_card(
@@ -76,7 +83,7 @@ def dataset_card(
             "about": {t.config: COLUMNS[t.config.split("-")[0]] for t in tables},
             "licences": licences,
             "models": models,
-            "identities": {k: _name(v) for k, v in plan.identities.items()},
+            "identities": {k: _identity(v) for k, v in plan.identities.items()},
             "subject": plan.subject.title or plan.subject.name,
             "corpus": corpus_name(inputs),
             "arms": summary.arm_results(inputs),
