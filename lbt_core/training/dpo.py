@@ -104,10 +104,10 @@ def train_dpo(
     order, or returns the finished result. Called on every worker of a ``torch.distributed`` group
     it trains data-parallel; the folder must then be shared by the workers. ``revision`` is that of
     a hub id, the same that sampled the pairs; ``generated`` is what generation counted of each pair
-    (``encode_pairs``). ``validation_prompts``
-    are rendered prompts that the checks answer, ``right`` says of such answers, in the prompts'
-    order, which are right (``spec.select`` "best" needs it); ``on_log`` gets one line a step and every
-    warning, on the first worker; ``prepare`` gets the trainer before it starts (a launcher's hook).
+    (``encode_pairs``). ``validation_prompts`` are rendered prompts that the checks answer,
+    ``right`` says of such answers, in the prompts' order, which are right (``spec.select`` "best"
+    needs it); ``on_log`` gets one line a step and every warning, on the first worker; ``prepare``
+    gets the trainer before it starts (a launcher's hook).
 
     Raises UserError where ``model_path`` is no model folder or ``out_dir`` holds another training,
     DataError where no pair fits, TrainingEnded where it was asked to end, TrainingDiverged where
@@ -338,9 +338,7 @@ def _dataset(encoded: EncodedPairs, out_dir: Path) -> Any:
     return load_from_disk(folder)
 
 
-def _save_weights(
-    trainer: Any, stopped: str | None, select: str, out_dir: Path, rank: int
-) -> int:
+def _save_weights(trainer: Any, stopped: str | None, select: str, out_dir: Path, rank: int) -> int:
     """Leaves the trained weights in ``weights``; returns the optimiser steps that are in them.
 
     A training that was stopped leaves those of its last checkpoint, from before the collapse; with
