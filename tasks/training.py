@@ -67,8 +67,8 @@ def train_on_ray(
     GPU where the cluster has any, else an equal share of ``cores`` (default: all of the cluster's
     CPUs). ``validation`` is the subject's name and the problems of the validation prompts, one
     each, which grade the answers to them. ``on_log`` gets a line for every step as it appears in
-    the history file, from another thread. A lost worker restarts the group from the last checkpoint, ``max_failures`` times at
-    most.
+    the history file, from another thread. A lost worker restarts the group from the last
+    checkpoint, ``max_failures`` times at most.
 
     Asked to end (``tasks.draining``), it has a checkpoint written after the step in progress.
 

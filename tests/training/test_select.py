@@ -11,7 +11,8 @@ from small_training import make_pair, make_spec
 from lbt_core import UserError
 from lbt_core.run.config import load_config
 from lbt_core.run.stages import stage_values
-from lbt_core.store.rows import Preference
+from lbt_core.store.rows import Preference, Problem
+from lbt_core.subjects import GradePool
 from lbt_core.training.dpo import train_dpo
 from lbt_core.training.history import best_step
 
@@ -90,3 +91,12 @@ def test_what_it_is_chosen_among_counts_only_where_it_is_chosen() -> None:
     last, best = (load_config("demo", [f"training.select={s}"]) for s in ("last", "best"))
     names = [{n for n in stage_values(c, "train") if "training" in n} for c in (last, best)]
     assert names[1] - names[0] == {"training.select", "training.checkpoint_steps"}
+
+
+def test_the_worker_grades_the_answers_with_the_subject_in_the_prompts_order() -> None:
+    from tasks.training import _right  # noqa: PLC0415 - heavy: imports Ray
+
+    problems = [Problem(id=f"p{n}", question=f"{n} + 1?", answer=str(n + 1)) for n in range(3)]
+    answers = ["[[Final Answer]]:\n$1$", "[[Final Answer]]:\n$7$"]
+    with GradePool(workers=1, subject="math") as pool:
+        assert _right(pool, ("math", problems), answers) == [True, False]
