@@ -146,7 +146,7 @@ def _worker(config: Mapping[str, Any]) -> dict[str, Any]:
     out_dir = Path(config["out_dir"])
     messages: list[str] = []
     pool = None
-    if config["validation"] is not None and ray.train.get_context().get_world_rank() == 0:
+    if config.get("validation") is not None and ray.train.get_context().get_world_rank() == 0:
         pool = GradePool(workers=1, subject=config["validation"][0])
     try:
         result = train_dpo(
@@ -157,7 +157,7 @@ def _worker(config: Mapping[str, Any]) -> dict[str, Any]:
             revision=config["revision"],
             generated=config["generated"],
             validation_prompts=config["validation_prompts"],
-            right=partial(_right, pool, config["validation"]) if config["validation"] else None,
+            right=partial(_right, pool, config["validation"]) if config.get("validation") else None,
             on_log=lambda line: None if line.startswith("training step") else messages.append(line),
             prepare=_report_to_ray,
         )
