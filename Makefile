@@ -11,7 +11,7 @@ FLAVOUR := $(shell if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/
 MARK := $(VENV)/.installed-$(FLAVOUR)
 
 
-.PHONY: help demo test lint types live long pictures exhaustive bench setup lock clean
+.PHONY: help demo real-model test lint types live long pictures exhaustive bench setup lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +39,10 @@ endif
 demo: setup
 	@echo "==> running the demo: all stages on the embedded model, under ten minutes on 4 cores"
 	@$(BIN)/lbt run --profile demo --store $(STORE) --run $(RUN)
+
+## fetch SmolLM2-135M-Instruct (92 MB) into models/smollm2, for lbt run --profile smollm2
+real-model: setup
+	@$(BIN)/python -m lbt_core.embedded.smollm2
 
 ## ruff: mistakes and format
 lint: setup

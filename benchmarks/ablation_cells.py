@@ -23,7 +23,8 @@ from lbt_core.method.preferences import PreferenceSpec, build_pairs
 from lbt_core.method.prompts import Renderer
 from lbt_core.method.sampling import sample
 from lbt_core.method.seeds import derive_seed
-from lbt_core.run.config import RunConfig, load_config
+from lbt_core.run.config import ModelConfig, RunConfig, load_config
+from lbt_core.run.engine_spec import engine_spec as run_engine_spec
 from lbt_core.run.preparation import design_exams, prepare
 from lbt_core.store.rows import (
     ExamAnswer,
@@ -271,22 +272,8 @@ MEASURED = ("validation", "test")
 
 def engine_spec(model: str, kind: str, config: RunConfig) -> EngineSpec:
     """One engine on one core, as the demo has it."""
-    values: dict[str, Any] = {"kind": kind, "device": "cpu"}
-    return EngineSpec(
-        **values,
-        model=model,
-        revision=None,
-        dtype="bfloat16",
-        max_model_len=None,
-        tensor_parallel=1,
-        max_num_seqs=config.engines.max_num_seqs,
-        window=config.engines.window,
-        kv_cache_gib=config.engines.kv_cache_gib,
-        gpu_memory_utilization=config.engines.gpu_memory_utilization,
-        enforce_eager=True,
-        load_format="safetensors",
-        seed=config.seed,
-    )
+    engines = config.engines.model_copy(update={"kind": kind, "enforce_eager": True})
+    return run_engine_spec(ModelConfig(path=model), engines, "cpu", config.seed)
 
 
 def measure(model: str, cell: Cell, split: str, folder: Path) -> list[bool]:

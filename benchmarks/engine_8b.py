@@ -25,6 +25,8 @@ from lbt_core.generation import EngineSpec, Request, Settings
 from lbt_core.generation.turns import END_OF_TURN
 from lbt_core.generation.vllm_engine import VllmEngine, prepare_environment
 from lbt_core.method.prompts import BEGIN, Example, Renderer
+from lbt_core.run.config import EngineConfig, ModelConfig
+from lbt_core.run.engine_spec import engine_spec
 from lbt_core.subjects.ode import tiny
 
 CALLERS = 3
@@ -60,22 +62,10 @@ def write_shape(folder: Path) -> None:
 
 def spec_of(model: str, on_cpu: bool) -> EngineSpec:
     """The engine that is measured."""
-    return EngineSpec(
-        kind="vllm",
-        model=model,
-        revision=None,
-        dtype="bfloat16",
-        max_model_len=None if on_cpu else 4096,
-        device="cpu" if on_cpu else "gpu",
-        tensor_parallel=1,
-        max_num_seqs=256,
-        window=512,
-        kv_cache_gib=1,
-        gpu_memory_utilization=0.9,
-        enforce_eager=False,
-        load_format="safetensors" if on_cpu else "dummy",
-        seed=0,
-    )
+    if on_cpu:
+        return engine_spec(ModelConfig(path=model), EngineConfig(), "cpu", seed=0)
+    shaped = EngineConfig(load_format="dummy")
+    return engine_spec(ModelConfig(path=model, max_model_len=4096), shaped, "gpu", seed=0)
 
 
 def bare(engine: VllmEngine, requests: Sequence[Request], seeded: bool = True) -> int:

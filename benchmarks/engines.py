@@ -17,9 +17,10 @@ from multiprocessing.connection import Connection
 from rich.console import Console
 from rich.table import Table
 
-from lbt_core.embedded import embedded_model_path
 from lbt_core.generation import EngineSpec, Request, Settings, build_engine
 from lbt_core.method.prompts import Renderer
+from lbt_core.run.config import EngineConfig, ModelConfig
+from lbt_core.run.engine_spec import engine_spec
 from lbt_core.subjects.ode import tiny
 
 SETTINGS = Settings(temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=128)
@@ -28,22 +29,7 @@ SIZES = {"train": 64, "exam": 1, "validation": 1, "test": 1}
 
 def spec() -> EngineSpec:
     """The engine that the demo runs."""
-    return EngineSpec(
-        kind="vllm",
-        model=str(embedded_model_path()),
-        revision=None,
-        dtype="bfloat16",
-        max_model_len=None,
-        device="cpu",
-        tensor_parallel=1,
-        max_num_seqs=256,
-        window=512,
-        kv_cache_gib=1,
-        gpu_memory_utilization=0.9,
-        enforce_eager=True,
-        load_format="safetensors",
-        seed=0,
-    )
+    return engine_spec(ModelConfig(), EngineConfig(enforce_eager=True), "cpu", seed=0)
 
 
 def serve(cores: Sequence[int], shards: int, prompts: list[str], pipe: Connection) -> None:

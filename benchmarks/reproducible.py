@@ -15,6 +15,8 @@ from typing import Any
 
 from lbt_core.embedded import embedded_model_path
 from lbt_core.generation import EngineSpec, Request, Settings, build_engine
+from lbt_core.run.config import EngineConfig, ModelConfig
+from lbt_core.run.engine_spec import engine_spec
 
 SETTINGS = Settings(temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=160)
 IN_FLIGHT = 3
@@ -22,23 +24,7 @@ IN_FLIGHT = 3
 
 def spec(reproducible: bool) -> EngineSpec:
     """The demonstration's engine."""
-    return EngineSpec(
-        kind="vllm",
-        model=str(embedded_model_path()),
-        revision=None,
-        dtype="bfloat16",
-        max_model_len=None,
-        device="cpu",
-        tensor_parallel=1,
-        max_num_seqs=256,
-        window=512,
-        kv_cache_gib=1,
-        gpu_memory_utilization=0.9,
-        enforce_eager=False,
-        load_format="safetensors",
-        seed=0,
-        reproducible=reproducible,
-    )
+    return engine_spec(ModelConfig(), EngineConfig(), "cpu", 0, reproducible)
 
 
 def shards(count: int) -> list[list[Request]]:

@@ -10,6 +10,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from lbt_core import DataError, UserError
-from lbt_core.store.rows import Preference, from_table, to_table
+from lbt_core.store.rows import Preference, Problem, from_table, to_table
+from lbt_core.subjects import GradePool
 from lbt_core.training.data import Generated
 from lbt_core.training.dpo import TrainingResult, train_dpo
 from lbt_core.training.history import (
@@ -53,6 +55,7 @@ def train_on_ray(
     revision: str | None = None,
     generated: Sequence[Generated] | None = None,
     validation_prompts: Sequence[str] = (),
+    validation: tuple[str, Sequence[Problem]] | None = None,
     resume: bool = True,
     on_log: Callable[[str], None] | None = None,
     cores: int | None = None,
@@ -62,9 +65,10 @@ def train_on_ray(
 
     Needs an initialised Ray with enough free CPUs or GPUs: it waits for them. Each worker gets a
     GPU where the cluster has any, else an equal share of ``cores`` (default: all of the cluster's
-    CPUs). ``on_log`` gets a line for every step as it appears in the history file, from another
-    thread. A lost worker restarts the group from the last checkpoint, ``max_failures`` times at
-    most.
+    CPUs). ``validation`` is the subject's name and the problems of the validation prompts, one
+    each, which grade the answers to them. ``on_log`` gets a line for every step as it appears in
+    the history file, from another thread. A lost worker restarts the group from the last
+    checkpoint, ``max_failures`` times at most.
 
     Asked to end (``tasks.draining``), it has a checkpoint written after the step in progress.
 
@@ -91,6 +95,7 @@ def train_on_ray(
             "spec": spec.model_dump(mode="json"),
             "out_dir": str(out_dir),
             "validation_prompts": list(validation_prompts),
+            "validation": validation,
             "threads": threads,
         },
         torch_config=TorchConfig(backend="nccl" if gpu else "gloo"),
@@ -140,6 +145,9 @@ def _worker(config: Mapping[str, Any]) -> dict[str, Any]:
         torch.set_num_threads(config["threads"])
     out_dir = Path(config["out_dir"])
     messages: list[str] = []
+    pool = None
+    if config.get("validation") is not None and ray.train.get_context().get_world_rank() == 0:
+        pool = GradePool(workers=1, subject=config["validation"][0])
     try:
         result = train_dpo(
             config["model_path"],
@@ -149,12 +157,26 @@ def _worker(config: Mapping[str, Any]) -> dict[str, Any]:
             revision=config["revision"],
             generated=config["generated"],
             validation_prompts=config["validation_prompts"],
+            right=partial(_right, pool, config["validation"]) if config.get("validation") else None,
             on_log=lambda line: None if line.startswith("training step") else messages.append(line),
             prepare=_report_to_ray,
         )
     except (UserError, DataError, TrainingEnded) as error:
         return {"error": type(error).__name__, "message": str(error)}
+    finally:
+        if pool is not None:
+            pool.close()
     return {"result": result, "messages": messages}
+
+
+def _right(
+    pool: GradePool | None, validation: tuple[str, Sequence[Problem]], texts: Sequence[str]
+) -> list[bool]:
+    """Which answers to the first of the validation problems are right; the first worker alone has
+    a pool, and is asked."""
+    assert pool is not None
+    pairs = list(zip(validation[1][: len(texts)], texts, strict=True))
+    return [grade.verdict == "correct" for grade in pool.grade_many(pairs)]
 
 
 def _report_to_ray(trainer: Any) -> Any:

@@ -21,7 +21,7 @@ from lbt_core.run.results import (
     stored_rationales,
 )
 from lbt_core.store import Files, read_shard
-from lbt_core.store.rows import Preference, Rationale, Score
+from lbt_core.store.rows import Preference, Problem, Rationale, Score
 from lbt_core.store.scratch import upload, working_folder
 from lbt_core.training.data import Generated
 from lbt_core.training.spec import TrainingSpec
@@ -122,7 +122,8 @@ def train_step(
     teacher = context.pinned(context.config.teacher)
     base, revision = model_path(teacher), teacher.revision
     spec = training_spec(context.config)
-    prompts = validation_prompts(context)
+    watched = watched_problems(context)
+    prompts = [context.renderer.question(p.question) for p in watched]
     folder, model = training_folder(files, arm), merged_folder(files, arm)
     if context.config.reproducible:
         cores = spec.workers_on(
@@ -136,13 +137,14 @@ def train_step(
         revision=revision,
         generated=_counted(context, pairs),
         validation_prompts=prompts,
+        validation=(context.config.subject, watched),
         on_log=say,
         cores=cores,
     )
     gpu = ray.cluster_resources().get("GPU", 0) >= 1
     merge = ray.remote(_merge).options(num_cpus=1, num_gpus=1 if gpu else 0, max_retries=2)
-    watched = prompts[:CHECKED_PROMPTS]
-    check = fetch(merge.remote(base, revision, result.weights, str(model), watched, result.full))
+    asked = prompts[:CHECKED_PROMPTS]
+    check = fetch(merge.remote(base, revision, result.weights, str(model), asked, result.full))
     summary = asdict(result) | {"fingerprint": mark, "arm": arm}
     # relative to the run, so that a store that is copied elsewhere goes on there
     summary["weights"] = f"training/{arm_folder(arm)}/{Path(result.weights).relative_to(folder)}"
@@ -216,15 +218,15 @@ def generated_counts(
     return found
 
 
-def validation_prompts(context: RunContext) -> list[str]:
-    """Rendered prompts that training watches its format on: validation problems, never test ones.
+def watched_problems(context: RunContext) -> list[Problem]:
+    """Problems that training is watched on: validation problems, never test ones.
 
     A corpus without validation problems is watched on teaching problems.
     """
     problems = context.plan.problems["validation"] or context.plan.problems["train"]
     wanted = max(context.config.training.guards.prompts, CHECKED_PROMPTS)
     step = max(1, len(problems) // wanted)
-    return [context.renderer.question(p.question) for p in problems[::step][:wanted]]
+    return problems[::step][:wanted]
 
 
 def _no_pair(context: RunContext, arm: str) -> str:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.table import Table
 from flows.cli.options import DEFAULT, SubjectOption
 from flows.cli.solve import resolve_model
 from lbt_core import UserError
-from lbt_core.run.config import PromptConfig
+from lbt_core.run.config import EngineConfig, ModelConfig, PromptConfig
 from lbt_core.subjects import load_subject
 
 if TYPE_CHECKING:
@@ -162,26 +162,13 @@ def _ks(text: str, samples: int) -> list[int]:
 
 def _load(path: str, revision: str | None, kind: str, seed: int) -> "Engine":
     """The model in an engine of this process."""
-    from lbt_core.generation import EngineSpec, build_engine  # noqa: PLC0415 - heavy
+    from lbt_core.generation import build_engine  # noqa: PLC0415 - heavy
+    from lbt_core.run.engine_spec import engine_spec  # noqa: PLC0415 - heavy
     from lbt_core.training.loading import gpu_available  # noqa: PLC0415 - heavy
 
-    gpu = gpu_available()
-    values: dict[str, Any] = {"kind": kind, "device": "gpu" if gpu else "cpu"}
-    spec = EngineSpec(
-        **values,
-        model=path,
-        revision=revision,
-        dtype="bfloat16",
-        max_model_len=None,
-        tensor_parallel=1,
-        max_num_seqs=256,
-        window=512,
-        kv_cache_gib=1,
-        gpu_memory_utilization=0.9,
-        enforce_eager=False,
-        load_format="safetensors",
-        seed=seed,
-    )
+    model = ModelConfig(path=path, revision=revision)
+    device = "gpu" if gpu_available() else "cpu"
+    spec = engine_spec(model, EngineConfig.model_validate({"kind": kind}), device, seed)
     try:
         if kind == "vllm":
             from lbt_core.generation.vllm_engine import prepare_environment  # noqa: PLC0415 - heavy

@@ -11,7 +11,7 @@ from rich.console import Console
 from flows.cli.options import DEFAULT, SubjectOption
 from lbt_core import UserError
 from lbt_core.method.subject import Subject
-from lbt_core.run.config import ModelConfig, PromptConfig
+from lbt_core.run.config import EngineConfig, ModelConfig, PromptConfig
 from lbt_core.run.plan import model_path
 from lbt_core.subjects import load_subject
 
@@ -44,31 +44,17 @@ def solve(
     if chat not in ("card", "template"):
         raise UserError(f"--chat {chat}: choose card or template")
     path = resolve_model(model)
-    from lbt_core.generation import EngineSpec, build_engine  # noqa: PLC0415 - heavy
+    from lbt_core.generation import build_engine  # noqa: PLC0415 - heavy
     from lbt_core.method.solving import solve as solve_one  # noqa: PLC0415 - heavy
+    from lbt_core.run.engine_spec import engine_spec  # noqa: PLC0415 - heavy
     from lbt_core.run.rendering import build_renderer  # noqa: PLC0415 - heavy
     from lbt_core.subjects import GradePool  # noqa: PLC0415 - heavy
 
     console = Console(stderr=True)
     with console.status(f"Loading {path} …"), GradePool(workers=1, subject=subject) as pool:
-        engine = build_engine(
-            EngineSpec(
-                kind="transformers",
-                model=path,
-                revision=revision,
-                dtype="bfloat16",
-                max_model_len=None,
-                device=_device(),
-                tensor_parallel=1,
-                max_num_seqs=1,
-                window=1,
-                kv_cache_gib=1,
-                gpu_memory_utilization=0.9,
-                enforce_eager=True,
-                load_format="safetensors",
-                seed=0,
-            )
-        )
+        one = EngineConfig(kind="transformers", max_num_seqs=1, window=1)
+        spec = engine_spec(ModelConfig(path=path, revision=revision), one, _device(), seed=0)
+        engine = build_engine(spec)
         prompt = PromptConfig.model_validate({"chat": chat})
         renderer = build_renderer(prompt, path, revision)
         found = solve_one(

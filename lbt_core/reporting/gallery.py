@@ -44,6 +44,12 @@ CURVES = (
         "share of answers",
         "Format rate: validation answers in the asked format",
     ),
+    (
+        "validation-pass",
+        {"validation_pass1": "-"},
+        "share of answers",
+        "Pass@1 on the watched validation problems",
+    ),
 )
 
 

@@ -41,6 +41,9 @@ def stage_values(config: RunConfig, stage: Stage) -> dict[str, Any]:
         for part in path.split("."):
             node = node[part]
         skipped = _NOT_ROWS.get(path, ())
+        if path == "training":
+            # "last" is left out as in fingerprints from before there was a choice
+            skipped = ("workers", "strategy") if node["select"] == "best" else (*skipped, "select")
         if isinstance(node, dict):
             values.update(_flat(path, {k: v for k, v in node.items() if k not in skipped}))
         elif path == "students":

@@ -75,6 +75,13 @@ def latest_whole(folder: Path) -> Path | None:
     return None
 
 
+def keep_only(folder: Path, steps: set[int]) -> None:
+    """Remove the checkpoints of other steps than these."""
+    for path in folder.glob(f"{_PREFIX}*"):
+        if path.name[len(_PREFIX) :].isdigit() and step_of(path) not in steps:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def _torn(checkpoint: Path) -> str | None:
     """What is wrong with a checkpoint, or None. The trainer writes its state file last."""
     try:

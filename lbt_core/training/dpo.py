@@ -31,6 +31,7 @@ from lbt_core.training.history import (
     HistoryRow,
     TrainingDiverged,
     TrainingEnded,
+    best_step,
     describe,
     history_rows,
     read_history,
@@ -49,7 +50,7 @@ _log = logging.getLogger(__name__)
 
 _RESULT = "result.json"
 # What may change between a training and its continuation: none of it changes the result.
-_FREE = {"workers", "checkpoint_steps", "guards", "strategy", "gradient_checkpointing"}
+_FREE = {"workers", "checkpoint_steps", "guards", "strategy", "gradient_checkpointing", "select"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ def train_dpo(
     revision: str | None = None,
     generated: Sequence[Generated] | None = None,
     validation_prompts: Sequence[str] = (),
+    right: Callable[[Sequence[str]], Sequence[bool]] | None = None,
     resume: bool = True,
     on_log: Callable[[str], None] | None = None,
     prepare: Callable[[Any], Any] | None = None,
@@ -102,15 +104,18 @@ def train_dpo(
     order, or returns the finished result. Called on every worker of a ``torch.distributed`` group
     it trains data-parallel; the folder must then be shared by the workers. ``revision`` is that of
     a hub id, the same that sampled the pairs; ``generated`` is what generation counted of each pair
-    (``encode_pairs``). ``validation_prompts``
-    are rendered prompts that the format checks answer; ``on_log`` gets one line a step and every
-    warning, on the first worker; ``prepare`` gets the trainer before it starts (a launcher's hook).
+    (``encode_pairs``). ``validation_prompts`` are rendered prompts that the checks answer,
+    ``right`` says of such answers, in the prompts' order, which are right (``spec.select`` "best"
+    needs it); ``on_log`` gets one line a step and every warning, on the first worker; ``prepare``
+    gets the trainer before it starts (a launcher's hook).
 
     Raises UserError where ``model_path`` is no model folder or ``out_dir`` holds another training,
     DataError where no pair fits, TrainingEnded where it was asked to end, TrainingDiverged where
     the loss is not a number, blows up, or the model collapses before the first checkpoint.
     """
     out_dir, say = Path(out_dir), on_log or _log.info
+    if spec.select == "best" and (right is None or not validation_prompts):
+        raise UserError("training.select best needs validation problems with answers")
     model_dir = model_folder(model_path, revision)
     tokenizer = load_tokenizer(model_dir)
     encoded = encode_pairs(tokenizer, pairs, spec.max_length, generated)
@@ -136,7 +141,11 @@ def train_dpo(
     if finished is not None:
         return finished
     trainer, watch = _build(
-        model_dir, tokenizer, encoded, spec, quantization, out_dir, validation_prompts, on_log
+        (model_dir, tokenizer, encoded, quantization),
+        spec,
+        out_dir,
+        (validation_prompts, right),
+        on_log,
     )
     if prepare is not None:
         trainer = prepare(trainer)
@@ -146,7 +155,7 @@ def train_dpo(
     trainer.train(resume_from_checkpoint=str(start) if start else None)
     if watch.ended:
         raise TrainingEnded(f"training ended on request after step {trainer.state.global_step}")
-    steps = _save_weights(trainer, watch.stopped, out_dir, rank)
+    steps = _save_weights(trainer, watch.stopped, spec.select, out_dir, rank)
     result = TrainingResult(
         weights=str(out_dir / "weights"),
         full=spec.full_finetune,
@@ -178,6 +187,10 @@ def _identity(
 ) -> dict[str, str]:
     """What decides the result; the pairs' tokens stand for data and prompt template."""
     settings = {k: v for k, v in spec.model_dump(mode="json").items() if k not in _FREE}
+    if spec.select == "best":
+        # what it is chosen among, and on, then changes the result
+        settings |= {"select": "best", "checkpoint_steps": spec.checkpoint_steps}
+        settings |= {"guards": spec.guards.model_dump(mode="json")}
     return {
         "model": checkpoints.weights_digest(model_dir),
         "pairs": encoded.digest,
@@ -221,16 +234,15 @@ def _from_first(value: Any, world: int) -> Any:
 
 
 def _build(
-    model_dir: Path,
-    tokenizer: Any,
-    encoded: EncodedPairs,
+    base: tuple[Path, Any, EncodedPairs, str],
     spec: TrainingSpec,
-    quantization: str,
     out_dir: Path,
-    validation_prompts: Sequence[str],
+    validation: tuple[Sequence[str], Callable[[Sequence[str]], Sequence[bool]] | None],
     on_log: Callable[[str], None] | None,
 ) -> tuple[Any, Any]:
     """trl's trainer and the callback that watches it."""
+    model_dir, tokenizer, encoded, quantization = base
+    prompts, right = validation
     from transformers import PrinterCallback  # noqa: PLC0415 (heavy import, only where used)
 
     from lbt_core.training.trainer import PairTrainer, Watch  # noqa: PLC0415 (heavy import)
@@ -243,7 +255,7 @@ def _build(
     with args.main_process_first():
         dataset = _dataset(encoded, out_dir)
     chosen_tokens = fmean(len(row["chosen_ids"]) for row in encoded.rows)
-    watch = Watch(spec, validation_prompts, chosen_tokens, out_dir, on_row)
+    watch = Watch(spec, prompts, chosen_tokens, out_dir, on_row, right)
     trainer = PairTrainer(
         model=load_model(model_dir, spec, quantization, args.local_process_index),
         args=args,
@@ -298,7 +310,8 @@ def _arguments(spec: TrainingSpec, out_dir: Path) -> Any:
         dataloader_pin_memory=gpu,
         save_strategy="steps",
         save_steps=spec.checkpoint_steps,
-        save_total_limit=2,
+        # the watch removes all but the best and the last
+        save_total_limit=None if spec.select == "best" else 2,
         logging_steps=1,
         logging_nan_inf_filter=False,
         report_to=[],
@@ -325,16 +338,21 @@ def _dataset(encoded: EncodedPairs, out_dir: Path) -> Any:
     return load_from_disk(folder)
 
 
-def _save_weights(trainer: Any, stopped: str | None, out_dir: Path, rank: int) -> int:
+def _save_weights(trainer: Any, stopped: str | None, select: str, out_dir: Path, rank: int) -> int:
     """Leaves the trained weights in ``weights``; returns the optimiser steps that are in them.
 
-    A training that was stopped leaves those of its last checkpoint, from before the collapse.
+    A training that was stopped leaves those of its last checkpoint, from before the collapse; with
+    ``select`` "best" they are the best checkpoint's.
     """
     folder = out_dir / "weights"
-    if stopped is None:
+    if stopped is None and select == "last":
         trainer.save_model(str(folder))
         return int(trainer.state.global_step)
     good = checkpoints.latest_whole(out_dir / "checkpoints") if rank == 0 else None
+    if good is not None and select == "best":
+        saved = [row for row in trainer.state.log_history if _checkpoint(out_dir, row["step"])]
+        best = best_step(saved)
+        good = _checkpoint(out_dir, best) if best is not None else good
     good = _from_first(good, _place()[1])
     if good is None:
         raise TrainingDiverged(
@@ -346,6 +364,12 @@ def _save_weights(trainer: Any, stopped: str | None, out_dir: Path, rank: int) -
         skipped = shutil.ignore_patterns("*.pt", "*.pth", "trainer_state.json", "training_args.bin")
         shutil.copytree(good, folder, ignore=skipped)
     return checkpoints.step_of(good)
+
+
+def _checkpoint(out_dir: Path, step: int) -> Path | None:
+    """The folder of a step's checkpoint, where there is one."""
+    folder = out_dir / "checkpoints" / f"checkpoint-{step}"
+    return folder if folder.is_dir() else None
 
 
 def _write_result(out_dir: Path, result: TrainingResult) -> None:

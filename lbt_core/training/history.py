@@ -31,7 +31,8 @@ def history_rows(log_history: Iterable[Mapping[str, Any]]) -> list[HistoryRow]:
     logps/chosen and logps/rejected, sums over a completion in nats; chosen_drop, how far the chosen
     texts' log-probability is below the reference's in nats per token; batch_digest, the identity of
     the step's batch on the first worker; format_rate, a fraction; kl, the exact KL divergence to
-    the reference in nats, averaged over the tokens of the model's own greedy answers.
+    the reference in nats, averaged over the tokens of the model's own greedy answers;
+    validation_pass1, the fraction of the checked answers that are right.
     """
     rows: dict[int, HistoryRow] = {}
     for entry in log_history:
@@ -42,6 +43,14 @@ def history_rows(log_history: Iterable[Mapping[str, Any]]) -> list[HistoryRow]:
             {key: value for key, value in entry.items() if key not in ("step", "epoch")}
         )
     return [rows[step] for step in sorted(rows)]
+
+
+def best_step(rows: Iterable[Mapping[str, Any]]) -> int | None:
+    """The step after the start whose validation Pass@1 is highest, the earliest among equals; None
+    where none was measured."""
+    rated = [r for r in rows if r["step"] > 0 and r.get("validation_pass1") is not None]
+    found = max(rated, key=lambda r: (r["validation_pass1"], -r["step"]), default=None)
+    return None if found is None else int(found["step"])
 
 
 def write_history(folder: Path, rows: Sequence[HistoryRow]) -> None:
@@ -68,6 +77,7 @@ def describe(row: Mapping[str, Any]) -> str:
         "rewards/margins": "margin",
         "format_rate": "format",
         "kl": "KL",
+        "validation_pass1": "validation Pass@1",
     }
     figures = [f"{name} {row[key]:.3g}" for key, name in names.items() if key in row]
     return f"training step {row['step']}/{row['planned_steps']}: {', '.join(figures)}"

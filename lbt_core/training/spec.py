@@ -95,6 +95,9 @@ class TrainingSpec(Section):
     """Copy the model onto every worker ("ddp") or shard it over them ("fsdp")."""
     checkpoint_steps: int = Field(50, ge=1, le=100_000, title="Steps between checkpoints")
     """Optimiser steps between checkpoints, at which generated text is checked too."""
+    select: Literal["last", "best"] = Field("last", title="Weights kept")
+    """"last": those of the last step; "best": those of the checkpoint that answers most of the
+    validation prompts (guards.prompts of them) right, the earliest among equals."""
     guards: GuardSpec = Field(default_factory=GuardSpec, title="Guards")
 
     @model_validator(mode="after")
@@ -108,6 +111,8 @@ class TrainingSpec(Section):
             raise ValueError("full_finetune needs quantization none: 4-bit weights stay frozen")
         if self.strategy == "fsdp" and self.quantization != "none":
             raise ValueError("strategy fsdp needs quantization none")
+        if self.select == "best" and not self.guards.prompts:
+            raise ValueError("select best needs guards.prompts above 0: it is chosen on these")
         return self
 
     def workers_on(self, gpus: int) -> int:

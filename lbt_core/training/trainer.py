@@ -17,11 +17,13 @@ from transformers import TrainerCallback
 from trl import DPOTrainer
 
 from lbt_core.generation.turns import end_token_id
+from lbt_core.training import checkpoints
 from lbt_core.training.data import prompt_ids
 from lbt_core.training.history import (
     END_MARK,
     HistoryRow,
     TrainingDiverged,
+    best_step,
     history_rows,
     write_history,
 )
@@ -79,6 +81,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         chosen_tokens: float,
         out_dir: Path,
         on_row: Callable[[HistoryRow], None] | None,
+        right: Callable[[Sequence[str]], Sequence[bool]] | None = None,
     ) -> None:
         self.trainer: Any = None
         self.stopped: str | None = None
@@ -88,6 +91,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self._chosen_tokens = chosen_tokens
         self._out_dir = out_dir
         self._on_row = on_row
+        self._right = right
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if not any("format_rate" in row for row in state.log_history):
@@ -101,6 +105,12 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         # one worker alone: several would have to agree on the step
         if not last and args.world_size == 1 and (self._out_dir / END_MARK).exists():
             self.ended = control.should_save = control.should_training_stop = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        best = best_step(state.log_history)
+        if self._spec.select == "best" and best is not None and state.is_world_process_zero:
+            folder = self._out_dir / "checkpoints"
+            checkpoints.keep_only(folder, {best, state.global_step})
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if "loss" not in (logs or {}):
@@ -175,19 +185,23 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         if state.is_world_process_zero:
             # outside a run nothing says how long an answer may be, but that it must fit a pair
             longest = self._spec.guards.max_new_tokens or self._spec.max_length
-            found = [check_text(self.trainer, self._prompts, longest)]
+            found = [check_text(self.trainer, self._prompts, longest, self._right)]
         broadcast_object_list(found)
-        rate, divergence = found[0]
-        row = {"step": state.global_step, "format_rate": rate}
-        state.log_history.append(row if divergence is None else {**row, "kl": divergence})
+        state.log_history.append({"step": state.global_step, **found[0]})
 
 
 @torch.no_grad()
-def check_text(trainer: Any, prompts: Sequence[str], max_new_tokens: int) -> tuple[float, Any]:
-    """Answers the prompts greedily: the format rate, and the KL divergence to the reference.
+def check_text(
+    trainer: Any,
+    prompts: Sequence[str],
+    max_new_tokens: int,
+    right: Callable[[Sequence[str]], Sequence[bool]] | None = None,
+) -> dict[str, float]:
+    """Answers the prompts greedily: format_rate, kl, and validation_pass1 where ``right`` says
+    which of the answers, in the prompts' order, are right.
 
     The KL divergence is exact at each token over the whole vocabulary, averaged over the tokens of
-    the model's own answers, in nats; None for full fine-tuning, which keeps no reference.
+    the model's own answers, in nats; full fine-tuning has none, as it keeps no reference.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
     tokenizer = trainer.processing_class
@@ -196,13 +210,14 @@ def check_text(trainer: Any, prompts: Sequence[str], max_new_tokens: int) -> tup
     try:
         with trainer.accelerator.autocast():
             answers = _greedy(model, tokenizer, prompts, max_new_tokens)
-            rate = fmean(ended and well_formed(text) for _, _, text, ended in answers)
-            divergence = None
+            found = {"format_rate": fmean(ended and well_formed(t) for _, _, t, ended in answers)}
             if hasattr(model, "disable_adapter"):
-                divergence = fmean(_divergence(model, p, ids) for p, ids, _, _ in answers)
+                found["kl"] = fmean(_divergence(model, p, ids) for p, ids, _, _ in answers)
     finally:
         model.train(training)
-    return rate, divergence
+    if right is not None:
+        found["validation_pass1"] = fmean(map(float, right([text for _, _, text, _ in answers])))
+    return found
 
 
 def _greedy(

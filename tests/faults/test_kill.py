@@ -14,12 +14,17 @@ from lbt_core.run.status import open_plan, verify_run
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = settings(
-    shards__problems=1,
-    engines__shards_in_flight=1,
-    training__max_steps=40,
-    training__checkpoint_steps=5,
-)
+CHANGES: dict[str, object] = {
+    "shards__problems": 1,
+    "engines__shards_in_flight": 1,
+    "training__max_steps": 40,
+    "training__checkpoint_steps": 5,
+}
+LAYOUTS = {
+    "inline": settings(**CHANGES),
+    # vLLM's core in a process of its own, as on GPUs; a reproducible run refuses that on a CPU
+    "process": settings(**CHANGES, engines__core="process", reproducible="false"),
+}
 TORN = "rationales/part-00001.parquet"
 
 
@@ -39,8 +44,9 @@ def parts(run: Path, stage: str) -> int:
     return len(list((run / stage).glob("part-*.parquet")))
 
 
-@pytest.fixture(scope="module")
-def story(tmp_path_factory):
+@pytest.fixture(scope="module", params=["inline", pytest.param("process", marks=pytest.mark.long)])
+def story(request, tmp_path_factory):
+    chosen = LAYOUTS[request.param]
     store = tmp_path_factory.mktemp("store")
     run = store / "r"
     told = Story(run)
@@ -48,7 +54,7 @@ def story(tmp_path_factory):
 
     def start(name: str) -> Lbt:
         log = store / f"{name}.log"
-        started.append(Lbt.start(log, "run", "--store", str(store), "--run", "r", *SETTINGS))
+        started.append(Lbt.start(log, "run", "--store", str(store), "--run", "r", *chosen))
         return started[-1]
 
     def kill(lbt: Lbt, name: str, group: bool) -> None:

@@ -19,6 +19,7 @@ def test_run_has_all_figures(run: ReportInputs) -> None:
     assert names == [
         "pass1", "pass1-topics", "pass1-luck", "verdicts", "lbt", "lbt-gap", "exam-accuracy",
         "pair-gaps", "loss", "reward-accuracy", "reward-margin", "logps", "kl", "format-rate",
+        "validation-pass",
         "corpus-topic", "corpus-kind", "corpus-question-length", "corpus-answer-length",
         "rationale-length", "right-share", "stages",
     ]  # fmt: skip

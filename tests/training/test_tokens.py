@@ -13,6 +13,7 @@ from transformers import AutoTokenizer
 
 from lbt_core import DataError
 from lbt_core.embedded import embedded_model_path
+from lbt_core.embedded.smollm2 import FOLDER
 from lbt_core.generation.turns import end_token_id
 from lbt_core.method.prompts import (
     END_OF_TURN,
@@ -24,6 +25,7 @@ from lbt_core.method.prompts import (
 from lbt_core.training.data import Generated, encode_pairs
 
 LLAMA3 = Path(__file__).parents[3] / "shared/data/llama3-tokenizer"
+SMOLLM2 = Path(__file__).parents[2] / FOLDER
 QUESTION = "Solve y' + 2y = 0 with y(0) = 3."
 EXAMPLE = Example("Solve y' = y.", "It is $e^x$.", "C e^x")
 FORMS = ("question", "one-shot", "prefill", "system", "template", "template prefill")
@@ -50,6 +52,18 @@ GOLDEN: dict[tuple[str, str], Golden] = {
     ),
     ("llama3", "template"): (90, _CARD, [555, 3094, 13, *_TURN], "818c9c54b0e09d16"),
     ("llama3", "template prefill"): (90, _CARD, _LATER, "ffef3be36ff69c39"),
+    ("smollm2", "template"): (
+        120,
+        [1, 9690, 198, 2683, 359, 253],
+        [30, 1116, 2, 198, 1, 520, 9531, 198],
+        "57063f6d8739fc58",
+    ),
+    ("smollm2", "template prefill"): (
+        119,
+        [1, 9690, 198, 2683, 359, 253],
+        [4239, 506, 1510, 1833, 411, 1833, 30, 1116],
+        "f88105de02ccde35",
+    ),
     ("embedded", "question"): (89, _OURS, [262, *_OUR_TURN], "9539bb35c94dbba4"),
     ("embedded", "one-shot"): (128, _OURS, [262, *_OUR_TURN], "174da38466fcac94"),
     ("embedded", "prefill"): (
@@ -96,6 +110,10 @@ def tokenizer_of() -> Callable[[str], Any]:
             return chatml_tokenizer()
         if name == "llama3" and not LLAMA3.is_dir():
             pytest.skip(f"Llama-3's own tokenizer is not at {LLAMA3}")
+        if name == "smollm2":
+            if not SMOLLM2.is_dir():
+                pytest.skip("SmolLM2 is not in models/smollm2: make real-model")
+            return AutoTokenizer.from_pretrained(SMOLLM2)
         return AutoTokenizer.from_pretrained(LLAMA3 if name == "llama3" else embedded_model_path())
 
     return load
@@ -126,7 +144,9 @@ def test_golden_token_ids(name: str, form: str, tokenizer_of: Callable[[str], An
     ids = sent(tokenizer, prompt_of(tokenizer, form))
     digest = hashlib.sha256(repr(ids).encode()).hexdigest()[:16]
     assert (len(ids), ids[:6], ids[-8:], digest) == GOLDEN[name, form]
-    assert ids.count(tokenizer.bos_token_id) == 1
+    # SmolLM2's BOS begins every turn: the system's, the user's, the assistant's
+    assert ids.count(tokenizer.bos_token_id) == (3 if name == "smollm2" else 1)
+    assert ids[1] != tokenizer.bos_token_id
 
 
 def test_chatml_prompt_is_the_template_s_text_byte_for_byte() -> None:
@@ -140,7 +160,7 @@ def test_chatml_prompt_is_the_template_s_text_byte_for_byte() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", ["llama3", "chatml", "embedded"])
+@pytest.mark.parametrize("name", ["llama3", "chatml", "smollm2", "embedded"])
 def test_training_is_on_the_ids_that_generation_sees(
     name: str, form: str, tokenizer_of: Callable[[str], Any]
 ) -> None:
@@ -157,6 +177,7 @@ def test_training_is_on_the_ids_that_generation_sees(
     assert encoded.retokenised == 1  # the rejected one's count is none that it can have
     assert tokenizer.decode(generated, skip_special_tokens=True) == answer
     ends = {"llama3": END_OF_TURN, "embedded": END_OF_TURN, "chatml": "<|im_end|>"}
+    ends["smollm2"] = ends["chatml"]
     assert tokenizer.convert_ids_to_tokens(end) == ends[name]
 
 
