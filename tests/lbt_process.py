@@ -10,8 +10,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pyarrow.parquet as pq
 
 ROOT = Path(__file__).parents[1]
 MARK = "LBT_TEST_MARK"
@@ -83,12 +85,14 @@ class Lbt:
         lines = self.said().splitlines()
         return json.loads(next(line for line in reversed(lines) if line.startswith("{")))
 
-    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+    def wait_for(self, condition: Callable[[], Any], what: str) -> Any:
+        """The condition's first true result."""
         deadline = time.monotonic() + PATIENCE_S
-        while not condition():
+        while not (found := condition()):
             assert self.process.poll() is None, f"ended before {what}: {self.said()[-4000:]}"
             assert time.monotonic() < deadline, f"waited too long for {what}: {self.said()[-4000:]}"
             time.sleep(0.02)
+        return found
 
     def family(self, title: str = "") -> list[psutil.Process]:
         """Living processes that this command started, wherever they are now, and itself."""
@@ -117,6 +121,45 @@ class Lbt:
             except psutil.Error:
                 continue
         self.process.wait()
+
+
+RECORD_KEYS = {
+    "exams": ("problem_id", "rationale_key", "student", "exam_problem_id", "repetition"),
+    "rationales": ("problem_id", "sample"),
+    "evaluation": ("problem_id", "sample"),
+}
+
+
+def unfinished(run: Path) -> dict[str, dict[str, str]]:
+    """The texts in the sidecars of shards in flight, by shard and request. What is being written
+    just now is left out, and so is a sidecar that goes meanwhile."""
+    found: dict[str, dict[str, str]] = {}
+    for path in run.glob("unfinished/*.jsonl"):
+        try:
+            lines = path.read_bytes().split(b"\n")[1:-1]
+        except FileNotFoundError:
+            continue
+        records = [json.loads(line.partition(b" ")[2]) for line in lines]
+        shard = path.name.removesuffix(".jsonl").replace("--", "/")
+        found[shard] = {record["id"]: record["text"] for record in records}
+    return found
+
+
+def committed_texts(run: Path, shard: str) -> dict[str, str]:
+    """The texts of a committed shard by request; none where it is not committed."""
+    path = run / shard
+    if not path.exists():
+        return {}
+    keys = RECORD_KEYS[path.relative_to(run).parts[0]]
+    rows = pq.read_table(path, columns=[*keys, "text"]).to_pylist()
+    return {"/".join(str(row[key]) for key in keys): row["text"] for row in rows}
+
+
+def work_summary(run: Path, shard: str) -> dict[str, Any]:
+    """What a committed shard's footer says about the work that made it."""
+    metadata = pq.read_schema(run / shard).metadata
+    summary: dict[str, Any] = json.loads(metadata[b"lbt.summary"])
+    return summary
 
 
 def digests(run: Path) -> dict[str, str]:
