@@ -59,13 +59,18 @@ class Lbt:
 
     @classmethod
     def start(
-        cls, log: Path, *arguments: str, cwd: Path = ROOT, environment: dict[str, str] | None = None
+        cls,
+        log: Path,
+        *arguments: str,
+        cwd: Path = ROOT,
+        environment: dict[str, str] | None = None,
+        code: str = "from flows.cli import main; main()",
     ) -> "Lbt":
         mark = uuid.uuid4().hex
         given = {k: v for k, v in os.environ.items() if k not in ("PREFECT_API_URL", "RAY_ADDRESS")}
         with open(log, "wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-c", "from flows.cli import main; main()", *arguments],
+                [sys.executable, "-c", code, *arguments],
                 cwd=cwd,
                 env=given | (environment or {}) | {MARK: mark, "PYTHONPATH": str(ROOT)},
                 stdin=subprocess.DEVNULL,
@@ -169,3 +174,23 @@ def digests(run: Path) -> dict[str, str]:
         for path in sorted(run.rglob("*.parquet"))
         if not path.name.startswith(".") and path.parts[len(run.parts)] not in NOT_SHARDS
     }
+
+
+TABLES = ("rationales", "exams", "evaluation", "scores.parquet", "preferences.parquet")
+
+
+def tables(run: Path) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table."""
+    found = {}
+    for name in TABLES:
+        paths = (
+            [run / name] if name.endswith(".parquet") else sorted((run / name).rglob("*.parquet"))
+        )
+        found |= {str(p.relative_to(run)): pq.read_table(p).to_pylist() for p in paths}
+    return found
+
+
+def weights(run: Path) -> dict[str, str]:
+    """A hash of every trained weight file."""
+    paths = sorted(run.glob("model/*/merged/*.safetensors"))
+    return {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
