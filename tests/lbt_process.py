@@ -10,8 +10,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
+import pyarrow.parquet as pq
 
 ROOT = Path(__file__).parents[1]
 MARK = "LBT_TEST_MARK"
@@ -57,13 +59,18 @@ class Lbt:
 
     @classmethod
     def start(
-        cls, log: Path, *arguments: str, cwd: Path = ROOT, environment: dict[str, str] | None = None
+        cls,
+        log: Path,
+        *arguments: str,
+        cwd: Path = ROOT,
+        environment: dict[str, str] | None = None,
+        code: str = "from flows.cli import main; main()",
     ) -> "Lbt":
         mark = uuid.uuid4().hex
         given = {k: v for k, v in os.environ.items() if k not in ("PREFECT_API_URL", "RAY_ADDRESS")}
         with open(log, "wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-c", "from flows.cli import main; main()", *arguments],
+                [sys.executable, "-c", code, *arguments],
                 cwd=cwd,
                 env=given | (environment or {}) | {MARK: mark, "PYTHONPATH": str(ROOT)},
                 stdin=subprocess.DEVNULL,
@@ -83,12 +90,14 @@ class Lbt:
         lines = self.said().splitlines()
         return json.loads(next(line for line in reversed(lines) if line.startswith("{")))
 
-    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
+    def wait_for(self, condition: Callable[[], Any], what: str) -> Any:
+        """The condition's first true result."""
         deadline = time.monotonic() + PATIENCE_S
-        while not condition():
+        while not (found := condition()):
             assert self.process.poll() is None, f"ended before {what}: {self.said()[-4000:]}"
             assert time.monotonic() < deadline, f"waited too long for {what}: {self.said()[-4000:]}"
             time.sleep(0.02)
+        return found
 
     def family(self, title: str = "") -> list[psutil.Process]:
         """Living processes that this command started, wherever they are now, and itself."""
@@ -119,6 +128,45 @@ class Lbt:
         self.process.wait()
 
 
+RECORD_KEYS = {
+    "exams": ("problem_id", "rationale_key", "student", "exam_problem_id", "repetition"),
+    "rationales": ("problem_id", "sample"),
+    "evaluation": ("problem_id", "sample"),
+}
+
+
+def unfinished(run: Path) -> dict[str, dict[str, str]]:
+    """The texts in the sidecars of shards in flight, by shard and request. What is being written
+    just now is left out, and so is a sidecar that goes meanwhile."""
+    found: dict[str, dict[str, str]] = {}
+    for path in run.glob("unfinished/*.jsonl"):
+        try:
+            lines = path.read_bytes().split(b"\n")[1:-1]
+        except FileNotFoundError:
+            continue
+        records = [json.loads(line.partition(b" ")[2]) for line in lines]
+        shard = path.name.removesuffix(".jsonl").replace("--", "/")
+        found[shard] = {record["id"]: record["text"] for record in records}
+    return found
+
+
+def committed_texts(run: Path, shard: str) -> dict[str, str]:
+    """The texts of a committed shard by request; none where it is not committed."""
+    path = run / shard
+    if not path.exists():
+        return {}
+    keys = RECORD_KEYS[path.relative_to(run).parts[0]]
+    rows = pq.read_table(path, columns=[*keys, "text"]).to_pylist()
+    return {"/".join(str(row[key]) for key in keys): row["text"] for row in rows}
+
+
+def work_summary(run: Path, shard: str) -> dict[str, Any]:
+    """What a committed shard's footer says about the work that made it."""
+    metadata = pq.read_schema(run / shard).metadata
+    summary: dict[str, Any] = json.loads(metadata[b"lbt.summary"])
+    return summary
+
+
 def digests(run: Path) -> dict[str, str]:
     """SHA-256 of every committed shard of a run."""
     return {
@@ -126,3 +174,23 @@ def digests(run: Path) -> dict[str, str]:
         for path in sorted(run.rglob("*.parquet"))
         if not path.name.startswith(".") and path.parts[len(run.parts)] not in NOT_SHARDS
     }
+
+
+TABLES = ("rationales", "exams", "evaluation", "scores.parquet", "preferences.parquet")
+
+
+def tables(run: Path) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table."""
+    found = {}
+    for name in TABLES:
+        paths = (
+            [run / name] if name.endswith(".parquet") else sorted((run / name).rglob("*.parquet"))
+        )
+        found |= {str(p.relative_to(run)): pq.read_table(p).to_pylist() for p in paths}
+    return found
+
+
+def weights(run: Path) -> dict[str, str]:
+    """A hash of every trained weight file."""
+    paths = sorted(run.glob("model/*/merged/*.safetensors"))
+    return {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}

@@ -19,6 +19,9 @@ from lbt_core.store.rows import Problem
 Purpose = Literal["merge", "leak", "duplicate"]
 Standing = Literal["proven", "unproven", "wrong", "none"]
 
+TIME_LIMIT = "time limit"
+"""The ``method`` of a grade that was not there in time, whatever the subject."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grade:

@@ -3,6 +3,7 @@
 import unicodedata
 
 from lbt_core.measurement.estimators import Proportion
+from lbt_core.method.subject import TIME_LIMIT
 from lbt_core.reporting.inputs import BASE, CONTROL, TUNED, ReportInputs, arm_label
 from lbt_core.reporting.summary import (
     SIGNIFICANT,
@@ -142,6 +143,7 @@ def limits(inputs: ReportInputs) -> list[str]:
         "seed may give another result.",
         f"p-values are two-sided and not corrected for making several comparisons; {SIGNIFICANT} "
         "is the bar used here.",
+        *_mode_limits(inputs),
     ]
     if arms and min(r.pass1.total for r in arms) < SMALL_TEST:
         out.append(
@@ -159,6 +161,29 @@ def limits(inputs: ReportInputs) -> list[str]:
             "The corpus is generated and holds misconceptions on purpose: what is shown is how "
             "the method works, "
             "not how large its gain is on problems that people wrote."
+        )
+    return out
+
+
+def _mode_limits(inputs: ReportInputs) -> list[str]:
+    """Which mode made the rows, and how many a busy machine's clock decided."""
+    rows = [*inputs.rationales, *(r for arm in inputs.evaluations.values() for r in arm)]
+    late = sum(row.method == TIME_LIMIT for row in rows)
+    out = []
+    if inputs.config.get("reproducible"):
+        out.append(
+            "Made in reproducible mode: the same seed on the same kind of machine gives the same "
+            "rows and weights."
+        )
+    elif "reproducible" in inputs.config:
+        out.append(
+            "Made in fast mode: sampled texts depend on how requests met in batches, and the same "
+            "seed gives other rows another time."
+        )
+    if late:
+        out.append(
+            f"Grading of {late} of {len(rows)} rationales and test answers reached its time "
+            "limit: undecided, and on a machine less busy they may be decided (lbt regrade)."
         )
     return out
 

@@ -25,7 +25,7 @@ from typing import Any, Self
 
 from lbt_core import UserError
 from lbt_core.method.extraction import MAX_TEXT, Extraction
-from lbt_core.method.subject import Grade
+from lbt_core.method.subject import TIME_LIMIT, Grade
 from lbt_core.store.fingerprint import fingerprint
 from lbt_core.store.rows import Problem
 from lbt_core.subjects.registry import DEFAULT, import_path
@@ -258,7 +258,7 @@ class GradePool:
         now = time.monotonic()
         for worker in list(self._workers):
             if worker.pending and now - worker.since >= limit:
-                self._replace(worker, "time limit", grades, queue, selector)
+                self._replace(worker, TIME_LIMIT, grades, queue, selector)
             elif not worker.ready and now - worker.started > START_LIMIT:
                 self._replace(worker, "worker did not start", grades, queue, selector)
 

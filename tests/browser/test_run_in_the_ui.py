@@ -3,6 +3,7 @@
 from typing import Any
 
 from live_services import (
+    ENDED,
     Live,
     digests,
     kill_engines,
@@ -108,7 +109,8 @@ def test_start_watch_fail_retry_complete(page: Any, services: Live, shot: Any) -
     shot("running")
     wait_for(lambda: list(run.glob("rationales/part-*.parquet")), 300, "the first stored shard")
     assert kill_engines(killer)
-    failed = services.wait_state(run_id, ("FAILED",), 60)
+    failed = services.wait_state(run_id, ENDED, 300)
+    assert failed["state_type"] == "FAILED", failed["state"]["message"]
     assert "owed" in failed["state"]["message"]
     page.get_by_text("shards owed:").first.scroll_into_view_if_needed()
     shot("failed")

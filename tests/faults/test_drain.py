@@ -6,9 +6,10 @@ import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
-from lbt_process import Lbt, digests, settings
+from lbt_process import Lbt, committed_texts, digests, settings, unfinished, work_summary
 
 from lbt_core.run.record import RunStore
 from lbt_core.run.status import open_plan, verify_run
@@ -38,7 +39,9 @@ class Ended:
     lock_left: bool
     left: list[str]
     committed: dict[str, str]
-    unfinished: int
+    seen: dict[str, dict[str, str]]  # finished requests before the signal, by shard
+    stored: dict[str, dict[str, str]]  # of the same shards, what a committed file holds after it
+    unfinished: dict[str, dict[str, str]]
     checkpoints: list[str] = field(default_factory=list)
 
 
@@ -50,8 +53,11 @@ class Story:
     said: str = ""
 
 
-def sidecar_lines(run: Path) -> int:
-    return sum(p.read_bytes().count(b"\n") - 1 for p in run.glob("unfinished/*.jsonl"))
+def finished_requests(run: Path, stage: str, more_than: int) -> dict[str, dict[str, str]]:
+    """What the sidecars hold, once those of this stage hold more than so many requests."""
+    seen = unfinished(run)
+    count = sum(len(texts) for shard, texts in seen.items() if shard.startswith(stage))
+    return seen if count > more_than else {}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +72,9 @@ def story(tmp_path_factory):
         started.append(Lbt.start(log, "run", "--store", str(store), "--run", "r", *SETTINGS))
         return started[-1]
 
-    def stop(lbt: Lbt, name: str, number: signal.Signals, group: bool = False) -> None:
+    def stop(
+        lbt: Lbt, name: str, number: signal.Signals, seen: Any = None, group: bool = False
+    ) -> None:
         (os.killpg if group else os.kill)(lbt.process.pid, number)
         began = time.monotonic()
         code = lbt.process.wait(timeout=120)
@@ -77,20 +85,23 @@ def story(tmp_path_factory):
             (run / "lock.json").exists(),
             lbt.left_after(seconds=20),
             digests(run),
-            sidecar_lines(run),
+            seen or {},
+            {shard: committed_texts(run, shard) for shard in seen or {}},
+            unfinished(run),
             sorted(p.name for p in run.glob("training/*/checkpoints/checkpoint-*")),
         )
 
     try:
         lbt = start("sample")
-        lbt.wait_for(lambda: sidecar_lines(run) > 20, "finished requests of a rationale shard")
-        stop(lbt, "sample", signal.SIGTERM)
+        seen = lbt.wait_for(
+            lambda: finished_requests(run, "rationales", 20), "requests of a rationale shard"
+        )
+        stop(lbt, "sample", signal.SIGTERM, seen)
         lbt = start("examine")
         lbt.wait_for(lambda: "Starting" in lbt.said(), "a start")
-        lbt.wait_for(
-            lambda: any("exams--" in p.name for p in run.glob("unfinished/*")), "an exam's answers"
-        )
-        stop(lbt, "examine", signal.SIGINT, group=True)  # as a terminal sends it: to everybody
+        seen = lbt.wait_for(lambda: finished_requests(run, "exams", 0), "an exam's answers")
+        # as a terminal sends it: to everybody
+        stop(lbt, "examine", signal.SIGINT, seen, group=True)
         lbt = start("train")
         lbt.wait_for(lambda: any(run.glob("training/*/history.jsonl")), "a training step")
         lbt.wait_for(lambda: "training step 3/" in lbt.said(), "three training steps")
@@ -128,11 +139,23 @@ def test_the_lock_is_released_and_no_process_is_left(story, stage):
     assert story.ended[stage].left == []
 
 
-def test_finished_requests_of_the_shards_in_flight_are_kept(story):
-    assert story.ended["sample"].unfinished > 20
-    assert "rationales/part-00000.parquet" not in story.ended["sample"].committed
-    assert "rationales/part-00000.parquet" in story.ended["examine"].committed
-    assert story.ended["examine"].unfinished > 0
+@pytest.mark.parametrize("stage", ["sample", "examine"])
+def test_finished_requests_of_the_shards_in_flight_are_kept(story, stage):
+    """Each that was seen before the signal is in its shard, or still beside it; never made again:
+    texts are sampled, so that one made again would be another."""
+    ended = story.ended[stage]
+    assert ended.seen
+    for shard, texts in ended.seen.items():
+        kept = ended.stored[shard] or ended.unfinished.get(shard, {})
+        assert {key: kept.get(key) for key in texts} == texts, shard
+
+
+@pytest.mark.parametrize("stage", ["sample", "examine"])
+def test_kept_requests_are_not_made_again(story, stage):
+    for shard, texts in story.ended[stage].unfinished.items():
+        final = committed_texts(story.run, shard)
+        assert {key: final.get(key) for key in texts} == texts, shard
+        assert work_summary(story.run, shard)["kept"] >= len(texts)
 
 
 def test_a_training_leaves_a_checkpoint_and_goes_on_from_it(story):

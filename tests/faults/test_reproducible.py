@@ -1,16 +1,13 @@
 """The same seed twice, once undisturbed on one engine, once killed while it samples and while it
 trains and then gone on with on two: the same rows and the same weights, to the bit."""
 
-import hashlib
 import json
 import os
-from pathlib import Path
 from signal import SIGKILL
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
-from lbt_process import Lbt, settings
+from lbt_process import Lbt, settings, tables, weights
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(3600)]
 
@@ -22,24 +19,6 @@ SETTINGS = {
     "training__max_steps": 10,
     "training__checkpoint_steps": 2,
 }
-TABLES = ("rationales", "exams", "evaluation", "scores.parquet", "preferences.parquet")
-
-
-def tables(run: Path) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table."""
-    found = {}
-    for name in TABLES:
-        paths = (
-            [run / name] if name.endswith(".parquet") else sorted((run / name).rglob("*.parquet"))
-        )
-        found |= {str(p.relative_to(run)): pq.read_table(p).to_pylist() for p in paths}
-    return found
-
-
-def weights(run: Path) -> dict[str, str]:
-    """A hash of every trained weight file."""
-    paths = sorted(run.glob("model/*/merged/*.safetensors"))
-    return {str(p.relative_to(run)): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,17 @@ from dataclasses import replace
 
 import pytest
 
+from lbt_core.method.subject import TIME_LIMIT
 from lbt_core.reporting.inputs import ReportInputs
-from lbt_core.reporting.wording import duration, headline, p_value, percent, points, visible
+from lbt_core.reporting.wording import (
+    duration,
+    headline,
+    limits,
+    p_value,
+    percent,
+    points,
+    visible,
+)
 
 
 def with_right(run: ReportInputs, **right: int) -> ReportInputs:
@@ -76,3 +85,16 @@ def test_nothing_evaluated() -> None:
 )
 def test_figures_as_text(shown: str, expected: str) -> None:
     assert shown.replace("\u00a0", " ") == expected
+
+
+@pytest.mark.parametrize(("mode", "said"), [(True, "reproducible mode"), (False, "fast mode")])
+def test_limits_say_which_mode_made_the_rows(run: ReportInputs, mode: bool, said: str) -> None:
+    told = limits(replace(run, config={**run.config, "reproducible": mode}))
+    assert [line for line in told if "mode" in line and said in line]
+
+
+def test_limits_count_the_rows_at_the_graders_time_limit(run: ReportInputs) -> None:
+    assert not [line for line in limits(run) if "time limit" in line]
+    late = replace(run.rationales[0], verdict="undecided", method=TIME_LIMIT)
+    told = limits(replace(run, rationales=[late, *run.rationales[1:]]))
+    assert [line for line in told if line.startswith("Grading of 1 of ")]

@@ -1,0 +1,362 @@
+"""Processes of a real run killed in named states, one after the other, its files damaged in
+between, and the run compared with an undisturbed one of the same seed.
+
+``python -m benchmarks.faults --kills 50 --store build/faults`` works on a small reproducible run
+until so many kills were made; ``--minutes 5`` stops earlier, and the same command goes on. After
+each kill the committed files' bytes are compared with those before it; a story ends with the run
+gone on with to its end: keys and checksums verified, rows and weights compared. The last line is
+JSON: ``kills, lost, duplicated, changed, unequal, redone_rows, redone_share`` and what they are
+counted over. ``redone_rows`` are rows asked of an engine more than once, begun or not.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the tests' building blocks
+
+from lbt_process import Lbt, digests, settings, tables, weights
+
+from lbt_core.run.record import RunStore
+from lbt_core.run.status import open_plan, run_status, verify_run
+
+SETTINGS = settings(
+    reproducible="true",
+    controls="[]",
+    corpus__generated__train=16,
+    sampling__num_rationales=4,
+    shards__problems=1,
+    engines__shards_in_flight=1,
+    training__max_steps=12,
+    training__checkpoint_steps=2,
+)
+GOES_ON_WITHIN_S = 90.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Who is killed when: a process by its name or command line, in a state of the run. ``flow``
+    is the command alone, ``group`` its process group; ``damage`` is done to a committed file
+    before the run is gone on with."""
+
+    victim: str
+    state: str
+    boundary: tuple[str, str] | None = None
+    damage: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.victim} while {self.state}" + (f", {self.damage}" if self.damage else "")
+
+
+STORY = (
+    Fault("flow", "loading"),
+    Fault("engine", "serving"),
+    Fault("grader", "serving"),
+    Fault("flow", "committing", ("write.fsync", "shard")),
+    Fault("server", "serving"),
+    Fault("flow", "committing", ("write.rename", "shard"), damage="flipped bit"),
+    Fault("raylet", "serving"),
+    Fault("flow", "keeping", ("append.half", "sidecar"), damage="empty file"),
+    Fault("gcs", "serving"),
+    Fault("engine", "loading"),
+    Fault("group", "serving", damage="another shard's file"),
+    Fault("trainer", "training"),
+    Fault("group", "training", damage="torn file"),
+    Fault("group", "merging"),
+)
+
+
+@dataclass
+class Noted:
+    """What one kill did: whether the command went on, and what was wrong with the files then."""
+
+    story: int
+    fault: str
+    outcome: str
+    seconds: float
+    lost: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Ended:
+    """A story's end, compared with the undisturbed run."""
+
+    story: int
+    owed: int
+    faults: list[str]
+    duplicated: int
+    unequal: list[str]
+    planned_rows: int
+    asked_rows: int
+
+
+def child(asked: str, boundary: tuple[str, str] | None) -> None:
+    """``lbt`` that notes how many rows it asks of engines and may kill itself at a boundary."""
+    from flows.cli import main as lbt  # noqa: PLC0415 - only in the started process
+    from lbt_core.store import faultpoints  # noqa: PLC0415
+    from tasks.engines import EnginePool  # noqa: PLC0415
+
+    stream = EnginePool.stream
+
+    def counted(self: Any, requests: Any) -> Any:
+        with open(asked, "a", encoding="ascii") as file:
+            file.write(f"{len(requests)}\n")
+        return stream(self, requests)
+
+    def at(point: str, path: str) -> None:
+        if boundary == (point, faultpoints.kind_of(path)) and "problems/" not in path:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    EnginePool.stream = counted  # type: ignore[method-assign]
+    faultpoints.on_reach(at)
+    lbt()
+
+
+def start(store: Path, run: str, boundary: tuple[str, str] | None = None) -> Lbt:
+    code = f"from benchmarks.faults import child; child({str(store / (run + '.asked'))!r}, "
+    log = store / f"{run}-{time.time_ns()}.log"
+    arguments = ("run", "--store", str(store), "--run", run, *SETTINGS)
+    return Lbt.start(log, *arguments, code=f"{code}{boundary!r})")
+
+
+def victims(lbt: Lbt, who: str) -> list[psutil.Process]:
+    titles = {
+        "engine": "ray::EngineActor",
+        "grader": "ray::GradingActor",
+        "trainer": "TrainWorker",
+        "server": "prefect_server",
+    }
+    if who in titles:
+        return lbt.family(titles[who])
+    named = {"raylet": "raylet", "gcs": "gcs_server"}[who]
+    found = []
+    for process in lbt.family():
+        with contextlib.suppress(psutil.Error):
+            if process.name() == named:
+                found.append(process)
+    return found
+
+
+def reached(lbt: Lbt, run: Path, state: str, before: dict[str, str]) -> Callable[[], Any]:
+    """Whether the run is in the state, with what was committed before."""
+    conditions: dict[str, Callable[[], Any]] = {
+        "loading": lambda: lbt.family("EngineActor"),
+        "serving": lambda: set(committed(run)) - set(before),
+        "training": lambda: (
+            "training step" in lbt.said() and list(run.glob("training/*/checkpoints/checkpoint-*"))
+        ),
+        "merging": lambda: lbt.family("ray::_merge"),
+    }
+    return conditions[state]
+
+
+def committed(run: Path) -> list[str]:
+    """Paths of the committed shards of engines' work; quicker than their digests."""
+    return [
+        str(p.relative_to(run))
+        for stage in ("rationales", "exams", "evaluation")
+        for p in run.glob(f"{stage}/**/part-*.parquet")
+    ]
+
+
+def damage(run: Path, how: str) -> str:
+    """Spoil a committed shard; its path. What it was is made again, and must be equal."""
+    paths = sorted(run.glob("rationales/part-*.parquet"))
+    path, data = paths[0], paths[0].read_bytes()
+    flipped = bytearray(data)
+    flipped[len(data) // 3] ^= 4
+    spoilt = {
+        "flipped bit": bytes(flipped),
+        "empty file": b"",
+        "torn file": data[: len(data) // 2],
+        "another shard's file": paths[-1].read_bytes(),
+    }
+    path.write_bytes(spoilt[how])
+    return str(path.relative_to(run))
+
+
+class Story:
+    """One run through all faults: the living command, and what must stay as it is."""
+
+    def __init__(self, store: Path, number: int) -> None:
+        self.store, self.number = store, number
+        self.name = f"killed-{number}"
+        self.run = store / self.name
+        self.lbt: Lbt | None = None
+        self.spoilt: set[str] = set()
+
+    def kill(self, fault: Fault) -> Noted:
+        began = time.monotonic()
+        if fault.boundary and self.lbt is not None:
+            self.end_command()
+        before = digests(self.run) if self.run.exists() else {}
+        lbt = self.lbt or start(self.store, self.name, fault.boundary)
+        self.lbt = lbt
+        if fault.boundary:
+            lbt.process.wait(timeout=240)
+        else:
+            lbt.wait_for(reached(lbt, self.run, fault.state, before), f"the run {fault.state}")
+            before |= digests(self.run)
+            self.strike(fault, lbt)
+        outcome = self.outcome(set(committed(self.run)))
+        after = digests(self.run)
+        same = {p: d for p, d in before.items() if p not in self.spoilt}
+        lost = [p for p in same if p not in after]
+        changed = [p for p, d in same.items() if p in after and after[p] != d]
+        self.spoilt -= set(after)
+        if fault.damage:
+            self.end_command()
+            self.spoilt.add(damage(self.run, fault.damage))
+        seconds = round(time.monotonic() - began, 1)
+        return Noted(self.number, fault.name, outcome, seconds, lost, changed)
+
+    @staticmethod
+    def strike(fault: Fault, lbt: Lbt) -> None:
+        if fault.victim == "flow":
+            os.kill(lbt.process.pid, signal.SIGKILL)
+        elif fault.victim == "group":
+            os.killpg(lbt.process.pid, signal.SIGKILL)
+        else:
+            found = lbt.wait_for(lambda: victims(lbt, fault.victim), f"a {fault.victim}")
+            for process in found:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+
+    def outcome(self, before: set[str]) -> str:
+        """Whether the command ended or went on; one that does neither is ended."""
+        assert self.lbt is not None
+        deadline = time.monotonic() + GOES_ON_WITHIN_S
+        stage = len(self.lbt.said())
+        while time.monotonic() < deadline:
+            code = self.lbt.process.poll()
+            if code is not None:
+                self.end_command()
+                return f"ended with {code}"
+            if set(committed(self.run)) - before or "training step" in self.lbt.said()[stage:]:
+                return "went on"
+            time.sleep(0.1)
+        self.end_command()
+        return "stood still, ended"
+
+    def end_command(self) -> None:
+        if self.lbt is not None:
+            self.lbt.clean_up()
+            self.lbt.left_after(seconds=30)
+            self.lbt = None
+
+    def finish(self) -> Ended:
+        """Go on to the end, and compare."""
+        try:
+            if self.lbt is None or self.lbt.process.poll() is not None:
+                self.lbt = start(self.store, self.name)
+            self.lbt.finish()
+        finally:
+            self.end_command()
+        return compared(self.store, self.number, self.run)
+
+
+def compared(store: Path, number: int, run: Path) -> Ended:
+    plan = open_plan(RunStore.open(str(run)))
+    faults = [f"{p}: {fault}" for p, fault in verify_run(plan) if fault]
+    one = tables(store / "undisturbed") | weights(store / "undisturbed")
+    two = tables(run) | weights(run)
+    rows = [r for name, r in two.items() if "part-" in name and isinstance(r, list)]
+    planned = sum(map(len, rows))
+    asked = sum(map(int, (store / f"{run.name}.asked").read_text().split()))
+    return Ended(
+        number,
+        sum(s.owed for s in run_status(plan)),
+        faults,
+        sum("twice" in fault for fault in faults),
+        sorted(p for p in one.keys() | two.keys() if one.get(p) != two.get(p)),
+        planned,
+        asked,
+    )
+
+
+def figures(kills: list[dict[str, Any]], ends: list[dict[str, Any]]) -> dict[str, Any]:
+    planned = sum(e["planned_rows"] for e in ends)
+    redone = sum(e["asked_rows"] - e["planned_rows"] for e in ends)
+    return {
+        "kills": len(kills),
+        "lost": sum(len(k["lost"]) for k in kills) + sum(e["owed"] for e in ends),
+        "duplicated": sum(e["duplicated"] for e in ends),
+        "changed": sum(len(k["changed"]) for k in kills),
+        "unequal": sum(len(e["unequal"]) for e in ends),
+        "redone_rows": redone,
+        "redone_share": round(redone / planned, 3) if planned else None,
+        "planned_rows": planned,
+        "runs_compared": len(ends),
+        "damaged_files": sum("," in k["fault"] for k in kills),
+        "outcomes": dict(Counter(k["outcome"] for k in kills)),
+    }
+
+
+def main() -> int:
+    """Kill, go on, compare, and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop after a kill that is over")
+    parser.add_argument("--store", type=Path, default=Path("build/faults"))
+    parser.add_argument("--anew", action="store_true", help="forget what was done before")
+    options = parser.parse_args()
+    store = options.store.resolve()
+    if options.anew:
+        shutil.rmtree(store, ignore_errors=True)
+    store.mkdir(parents=True, exist_ok=True)
+    results, until = store / "results.jsonl", time.monotonic() + 60 * options.minutes
+    lines = [json.loads(x) for x in results.read_text().splitlines()] if results.exists() else []
+
+    def note(found: Noted | Ended) -> None:
+        lines.append(asdict(found))
+        with open(results, "a", encoding="utf-8") as file:
+            file.write(json.dumps(lines[-1]) + "\n")
+        print(json.dumps(lines[-1]), flush=True)
+
+    undisturbed = start(store, "undisturbed")
+    try:
+        undisturbed.finish()  # at once where it is whole already
+    finally:
+        undisturbed.clean_up()
+    story: Story | None = None
+    try:
+        while True:
+            kills = [x for x in lines if "fault" in x]
+            ended = [x for x in lines if "owed" in x]
+            of_story = [k for k in kills if k["story"] == len(ended)]
+            story = story or Story(store, len(ended))
+            late = time.monotonic() > until
+            if of_story and (len(of_story) == len(STORY) or len(kills) >= options.kills):
+                if late:
+                    break
+                note(story.finish())
+                story = None
+            elif late or len(kills) >= options.kills:
+                break
+            else:
+                note(story.kill(STORY[len(of_story)]))
+    finally:
+        if story is not None:
+            story.end_command()
+    told = figures([x for x in lines if "fault" in x], [x for x in lines if "owed" in x])
+    print(json.dumps(told))
+    wrong = told["lost"] + told["duplicated"] + told["changed"] + told["unequal"]
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
