@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.pictures, pytest.mark.timeout(WHOLE_S + 900)]
 
 
 def take(page: Any, name: str) -> None:
-    page.wait_for_timeout(1500)  # the page's own transitions
+    page.wait_for_timeout(6000)  # the graph moves for some seconds
     page.screenshot(path=IMAGES / f"{name}.png")
 
 
