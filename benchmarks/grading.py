@@ -243,7 +243,7 @@ def main() -> None:
         "pairs",
         nargs="?",
         type=Path,
-        default=Path(__file__).parents[1] / "tests/answers/data/pairs.jsonl",
+        default=Path(__file__).parents[1] / "tests/subjects/ode/answers/data/pairs.jsonl",
     )
     parser.add_argument("--math-verify-pairs", type=int, default=200)
     parser.add_argument("--fuzz", type=int, default=0)
