@@ -126,9 +126,8 @@ def train_step(
     prompts = [context.renderer.question(p.question) for p in watched]
     folder, model = training_folder(files, arm), merged_folder(files, arm)
     if context.config.reproducible:
-        cores = spec.workers_on(
-            0
-        )  # sums depend on the number of threads: one each, wherever it runs
+        # sums depend on the number of threads: one each, wherever it runs
+        cores = spec.workers_on(0)
     result = train_on_ray(
         base,
         pairs,

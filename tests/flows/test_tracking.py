@@ -164,7 +164,9 @@ def test_wandb_offline_takes_all_of_it(tmp_path):
     )
     done = run_apart(program, tmp_path, WANDB_MODE="offline", WANDB_SILENT="true")
     assert done.returncode == 0, done.stderr
-    assert len({p.name.rsplit("-", 1)[-1] for p in tmp_path.glob("wandb/offline-run-*")}) == 1
+    # offline-run-TIME-ID, and a number after it where two began in the same second
+    ids = {p.name.split("-")[3] for p in tmp_path.glob("wandb/offline-run-*")}
+    assert len(ids) == 1
 
 
 def run_apart(program, folder, **environment):

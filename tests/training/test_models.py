@@ -268,7 +268,7 @@ def test_a_run_trains_and_merges_the_commit_that_it_samples_from(
         renderer=Renderer(),
     )
     monkeypatch.setattr("tasks.training.train_on_ray", train)
-    monkeypatch.setattr("tasks.tuning.validation_prompts", lambda _: [PROMPT])
+    monkeypatch.setattr("tasks.tuning.watched_problems", lambda _: [])
     monkeypatch.setattr("tasks.tuning.generated_counts", lambda *_: [])
     monkeypatch.setattr("tasks.tuning.stored_rationales", lambda _: [])
     with pytest.raises(Trained):
