@@ -28,11 +28,11 @@ def flow_processes(services: Live) -> list[int]:
     return [p.pid for p in found if "prefect.engine" in " ".join(p.cmdline())]
 
 
-def artifact(services: Live, run_id: str, key: str) -> str | None:
-    """The newest artifact of a run under a key."""
-    body = {"artifacts": {"flow_run_id": {"any_": [run_id]}}, "sort": "CREATED_DESC"}
-    found = [a["id"] for a in services.post("/artifacts/filter", body) if a["key"] == key]
-    return str(found[0]) if found else None
+def engines_artifact(services: Live, run_id: str) -> str | None:
+    """The run's table of engines, once there is a row in it."""
+    body = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "key": {"any_": ["lbt-engines"]}}}
+    found = services.post("/artifacts/filter", body | {"sort": "CREATED_DESC"})
+    return next((str(a["id"]) for a in found if "engine-0" in str(a["data"])), None)
 
 
 def test_pictures_of_the_demo(page: Any, services: Live) -> None:
@@ -51,7 +51,8 @@ def test_pictures_of_the_demo(page: Any, services: Live) -> None:
     submit(page)
     run_id = newest_run(services, "demo")
     wait_for(lambda: len(list(run.glob("exams/**/*.parquet"))) > 2, 1200, "shards of exams")
-    page.goto(f"/artifacts/artifact/{artifact(services, run_id, 'lbt-engines')}")
+    table = wait_for(lambda: engines_artifact(services, run_id), 180, "figures of an engine")
+    page.goto(f"/artifacts/artifact/{table}")
     page.get_by_text("engine-0").first.wait_for()
     take(page, "engines")
     for pid in flow_processes(services):
