@@ -17,7 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from lbt_core.subjects.ode.pretraining.loop import Progress, pretrain
+from lbt_core.subjects.ode.pretraining.optimisation import Progress, pretrain
 from lbt_core.subjects.ode.pretraining.recipe import Recipe
 
 

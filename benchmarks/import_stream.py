@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from lbt_core.corpora.importing.conversion import import_corpus
 from lbt_core.corpora.importing.options import ImportOptions
-from lbt_core.corpora.importing.pipeline import import_corpus
 from lbt_core.subjects.ode import subject as ODE
 
 STORY = (

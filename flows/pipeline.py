@@ -1,7 +1,7 @@
 """The whole run: prepare, sample, examine, prefer, train, evaluate, report.
 
 Prefect decides when, Ray decides where, Parquet decides what is done: running this again does only
-what is owed. Each stage is a flow of its own too (``flows.stages``).
+what is owed. Each stage is a flow of its own too (``flows.stage_flows``).
 """
 
 import time
@@ -15,7 +15,6 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.draining import GO_ON, drain, pass_on
 from flows.local import ray_cluster
 from flows.lost_lock import end_run
 from flows.outages import wait_for_server
@@ -28,6 +27,7 @@ from flows.parameters import (
     Settings,
     StorePath,
 )
+from flows.signals import GO_ON, drain, pass_on
 from lbt_core import DataError, UserError
 from lbt_core.run.config import RunConfig, load_config, read_environment
 from lbt_core.run.headline import run_summary

@@ -21,7 +21,7 @@ from lbt_core.run.rendering import build_renderer
 from lbt_core.store import Files
 from lbt_core.store.rows import Problem
 from tasks.engines import EnginePool, cluster_device, end_idle_engines
-from tasks.grading import GradingPool
+from tasks.graders import GradingPool
 from tasks.progress import Progress
 from tasks.tracking import Curves
 

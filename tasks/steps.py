@@ -25,8 +25,8 @@ from lbt_core.store.rows import ExamAnswer, Problem, Rationale
 from lbt_core.store.sidecar import Sidecar
 from tasks import draining
 from tasks.context import RunContext, exam_settings, greedy, sampling_settings
-from tasks.loop import Job, run_jobs
-from tasks.shards import ShardSummary, commit
+from tasks.shard_runs import ShardSummary, commit
+from tasks.submission import Job, run_jobs
 
 
 class Owed(RuntimeError):

@@ -27,7 +27,7 @@ from lbt_core.training.data import Generated
 from lbt_core.training.spec import TrainingSpec
 from tasks.context import RunContext
 from tasks.dispatch import fetch
-from tasks.shards import ShardSummary, commit
+from tasks.shard_runs import ShardSummary, commit
 
 RESULT = "result.json"
 # The check runs adapter and merged model one after the other, on a CPU that is slow for an 8B

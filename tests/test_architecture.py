@@ -192,7 +192,7 @@ ALLOWED = {
     "lbt_core/subjects/ode/tiny/": {"parse_expr"},
     "lbt_core/subjects/ode/university/": {"sympify"},
     # checkpoints that this program wrote, read with weights_only
-    "lbt_core/subjects/ode/pretraining/loop.py": {"torch.load"},
+    "lbt_core/subjects/ode/pretraining/optimisation.py": {"torch.load"},
 }
 
 

@@ -6,7 +6,7 @@ from importlib import import_module
 import typer
 
 from flows.cli.corpus import corpus_app
-from flows.draining import Terminated
+from flows.signals import Terminated
 from lbt_core import UserError
 from lbt_core.subjects.registry import BUILT_IN, load_subject
 

@@ -15,9 +15,9 @@ from rich.table import Table
 from flows.cli.options import DEFAULT, SubjectOption
 from lbt_core import UserError
 from lbt_core.corpora import load_corpus, load_summary
+from lbt_core.corpora.importing.conversion import import_corpus
 from lbt_core.corpora.importing.fields import parse_map
 from lbt_core.corpora.importing.options import Counts, ImportOptions
-from lbt_core.corpora.importing.pipeline import import_corpus
 from lbt_core.corpora.splits import SplitSpec, order_key
 from lbt_core.method.subject import Subject
 from lbt_core.store.rows import Problem

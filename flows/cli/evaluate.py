@@ -81,7 +81,7 @@ def evaluate(
 
     spawn_children()  # before anything asks torch for a GPU, which vLLM's core could then not use
     path = resolve_model(model)
-    from lbt_core.corpora.reading import read_problems  # noqa: PLC0415 - heavy
+    from lbt_core.corpora.sources import read_problems  # noqa: PLC0415 - heavy
     from lbt_core.generation import Settings  # noqa: PLC0415 - heavy
     from lbt_core.measurement.assessment import assess  # noqa: PLC0415 - heavy
     from lbt_core.run.rendering import build_renderer  # noqa: PLC0415 - heavy

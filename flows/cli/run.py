@@ -131,8 +131,8 @@ def execute(
     verbose: bool,
 ) -> dict[str, Any]:
     """Run the flow with its services and a terminal display. Exits with 1 where it failed."""
-    from flows.draining import Terminated, terminated_raises  # noqa: PLC0415 - heavy
     from flows.local import services  # noqa: PLC0415 - heavy
+    from flows.signals import Terminated, terminated_raises  # noqa: PLC0415 - heavy
 
     bars = console.is_terminal and not verbose
     home = Path(store) / ".prefect" if Files(store).is_local else Path.home() / ".lbt"

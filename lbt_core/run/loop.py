@@ -16,7 +16,7 @@ from lbt_core import UserError
 Done = TypeVar("Done")
 POLL_S = 0.5
 # Engines hand over what has finished within a second or two; the rest of the 28 s that a drain may
-# take (flows/draining.py) is for a training's checkpoint, which comes after.
+# take (flows/signals.py) is for a training's checkpoint, which comes after.
 DRAIN_S = 12.0
 
 _log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from lbt_core import __version__
 from lbt_core.store.files import Files, StoreUnavailable
 from lbt_core.store.fingerprint import keys_digest
-from lbt_core.store.reading import opened
+from lbt_core.store.read_errors import opened
 from lbt_core.store.rows import from_table, schema_of, to_table
 
 Row = TypeVar("Row")

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lbt_core import UserError
-from lbt_core.corpora.reading import read_problems
+from lbt_core.corpora.sources import read_problems
 from lbt_core.store.rows import to_table
 from lbt_core.subjects.ode import subject as ODE
 from lbt_core.subjects.ode.problem import Condition, OdeProblem

@@ -18,8 +18,8 @@ from lbt_core.run.config import EngineConfig, ModelConfig
 from lbt_core.run.engine_spec import engine_spec
 from tasks import engines
 from tasks.engines import EnginePool
-from tasks.loop import Job, run_jobs
-from tasks.shards import ShardSummary
+from tasks.shard_runs import ShardSummary
+from tasks.submission import Job, run_jobs
 
 pytestmark = pytest.mark.slow
 

@@ -92,7 +92,7 @@ def test_writes_after_the_block_are_refused(uri: str):
 
 
 def test_lost_lease_is_no_reason_to_try_again():
-    from tasks.shards import is_infrastructure  # noqa: PLC0415 - imports Ray
+    from tasks.shard_runs import is_infrastructure  # noqa: PLC0415 - imports Ray
 
     assert not is_infrastructure(LeaseLost(0, "lost"))
     assert is_infrastructure(StoreUnavailable(5, "away"))

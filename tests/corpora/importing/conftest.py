@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lbt_core.corpora import load_corpus
+from lbt_core.corpora.importing.conversion import import_corpus
 from lbt_core.corpora.importing.options import ImportOptions
-from lbt_core.corpora.importing.pipeline import import_corpus
 from lbt_core.subjects.ode import subject as ODE
 from lbt_core.subjects.ode.problem import OdeProblem
 

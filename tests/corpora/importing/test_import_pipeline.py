@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lbt_core import UserError
 from lbt_core.corpora import load_corpus
+from lbt_core.corpora.importing.conversion import import_corpus
 from lbt_core.corpora.importing.options import ImportOptions
-from lbt_core.corpora.importing.pipeline import import_corpus
 from lbt_core.corpora.splits import SplitSpec, leaks
 from lbt_core.subjects.ode import subject as ODE
 from lbt_core.subjects.ode.problem import OdeProblem

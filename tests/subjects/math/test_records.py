@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from lbt_core.corpora import load_corpus
+from lbt_core.corpora.importing.conversion import import_corpus
 from lbt_core.corpora.importing.options import ImportOptions
-from lbt_core.corpora.importing.pipeline import import_corpus
-from lbt_core.corpora.reading import read_problems
+from lbt_core.corpora.sources import read_problems
 from lbt_core.corpora.splits import SplitSpec, leaks
 from lbt_core.subjects import load_subject
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lbt_core import UserError
-from lbt_core.subjects.ode.pretraining import loop as training
+from lbt_core.subjects.ode.pretraining import optimisation as training
 from lbt_core.subjects.ode.pretraining import recipe as recipes
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from lbt_core.corpora.imported import load_corpus
+from lbt_core.corpora.importing.conversion import import_corpus
 from lbt_core.corpora.importing.options import ImportOptions
-from lbt_core.corpora.importing.pipeline import import_corpus
 from lbt_core.store.rows import Problem
 from lbt_core.subjects.ode import subject
 from lbt_core.subjects.ode.problem import OdeProblem

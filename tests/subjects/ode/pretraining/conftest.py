@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lbt_core.subjects.ode.pretraining.loop import tokenizer_for
+from lbt_core.subjects.ode.pretraining.optimisation import tokenizer_for
 from lbt_core.subjects.ode.pretraining.recipe import Recipe
 
 

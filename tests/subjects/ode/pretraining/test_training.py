@@ -8,7 +8,7 @@ import pytest
 from safetensors.torch import load_file
 
 from lbt_core import UserError
-from lbt_core.subjects.ode.pretraining.loop import CHECKPOINT, Progress, pretrain
+from lbt_core.subjects.ode.pretraining.optimisation import CHECKPOINT, Progress, pretrain
 from lbt_core.subjects.ode.pretraining.recipe import BALANCED, FINAL, Phase, Recipe
 
 SHORT = Recipe(

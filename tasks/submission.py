@@ -8,7 +8,7 @@ from prefect.futures import PrefectFuture
 from lbt_core.run import loop
 from lbt_core.run.loop import Ended, Failure
 from tasks import draining
-from tasks.shards import ShardSummary, shard_task
+from tasks.shard_runs import ShardSummary, shard_task
 
 Job = loop.Job[ShardSummary]
 
