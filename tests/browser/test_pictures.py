@@ -43,7 +43,9 @@ def test_pictures_of_the_demo(page: Any, services: Live) -> None:
     open_form(page, "demo")
     field(page, "Rationales per problem").fill("0")
     submit(page)
-    page.get_by_text("0 is less than the minimum of 1").first.wait_for()
+    message = page.get_by_text("0 is less than the minimum of 1").first
+    message.wait_for()
+    message.scroll_into_view_if_needed()
     take(page, "refused")
     open_form(page, "demo")
     field(page, "run").fill("demo")
