@@ -17,8 +17,8 @@ WHOLE_S = 3000
 pytestmark = [pytest.mark.pictures, pytest.mark.timeout(WHOLE_S + 900)]
 
 
-def take(page: Any, name: str) -> None:
-    page.wait_for_timeout(6000)  # the graph moves for some seconds
+def take(page: Any, name: str, wait_ms: int = 6000) -> None:
+    page.wait_for_timeout(wait_ms)  # a run's graph moves for some seconds
     page.screenshot(path=IMAGES / f"{name}.png")
 
 
@@ -43,10 +43,8 @@ def test_pictures_of_the_demo(page: Any, services: Live) -> None:
     open_form(page, "demo")
     field(page, "Rationales per problem").fill("0")
     submit(page)
-    message = page.get_by_text("0 is less than the minimum of 1").first
-    message.wait_for()
-    message.scroll_into_view_if_needed()
-    take(page, "refused")
+    page.get_by_text("0 is less than the minimum of 1").first.wait_for()
+    take(page, "refused", wait_ms=700)  # the message goes by itself
     open_form(page, "demo")
     field(page, "run").fill("demo")
     take(page, "form")
