@@ -161,14 +161,10 @@ def victim(pool: EnginePool, layout: str) -> tuple[psutil.Process, psutil.Proces
 
     A core that the kill before has left dying is noticed at the next call, so one is made first.
     """
-
-    def whole() -> tuple[psutil.Process, psutil.Process | None] | None:
-        assert len(answered(pool)) == len(FEW)
-        actor = actor_of(pool)
-        core = core_of(actor)
-        return (actor, core) if (core is not None) == (layout == "process") else None
-
-    actor, core = until(whole, "an engine with its core where it should be")
+    assert len(answered(pool)) == len(FEW)
+    actor = actor_of(pool)
+    core = core_of(actor)
+    assert (core is not None) == (layout == "process")
     return actor, core or actor
 
 
