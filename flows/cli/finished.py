@@ -6,6 +6,7 @@ from typing import Any
 
 from lbt_core import __version__
 from lbt_core.run.config import RunConfig
+from lbt_core.run.endpoints import roles
 from lbt_core.run.headline import run_summary
 from lbt_core.run.plan import Plan, resolve_identities
 from lbt_core.run.record import RunStore
@@ -24,6 +25,8 @@ def finished_figures(uri: str, config: RunConfig) -> dict[str, Any] | None:
     store = RunStore.open(uri)
     if store.record.get("version") != __version__ or store.config != config:
         return None
+    if any(config.endpoint_of(model) for model in roles(config).values()):
+        return None  # only the servers know what they serve
     if store.identities != resolve_identities(config):
         return None
     plan = Plan(files, config, store.identities)
