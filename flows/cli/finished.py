@@ -30,6 +30,7 @@ def finished_figures(uri: str, config: RunConfig) -> dict[str, Any] | None:
     if store.identities != resolve_identities(config):
         return None
     plan = Plan(files, config, store.identities)
+    page = "report/index.html"
     try:
         stages = run_status(plan)
         if any(s.owed or s.bad for s in stages) or stages[-1].stage != "report":
@@ -41,7 +42,7 @@ def finished_figures(uri: str, config: RunConfig) -> dict[str, Any] | None:
             pairs,
             run=store.name,
             seconds=time.monotonic() - started,
-            report=str(files.full("report/index.html")),
+            report=files.full(page) if files.is_local else f"{files.uri}/{page}",
             resumed_shards=sum(s.done for s in stages[:-1]),
         )
     except OSError:  # whole by its footer, damaged within: the flow names the file
