@@ -113,9 +113,8 @@ def near_misses(found: Sequence[Source], count: int, seed: int) -> Iterator[Pair
 
 def _changed(source: Source, change: "Change", rng: random.Random) -> Answer | None:
     answer = list(source.claim.answer)
-    places = [k for k, a in enumerate(answer) if sp.sympify(a) is not None]
-    k = rng.choice(places)
-    changed = change(sp.sympify(answer[k]), rng)
+    k = rng.choice(range(len(answer)))
+    changed = change(sp.sympify(answer[k], strict=True), rng)
     if changed is None or changed.has(sp.zoo, sp.nan, sp.oo):
         return None
     answer[k] = changed
@@ -127,10 +126,10 @@ def _refuted(source: Source, answer: Answer) -> bool:
     try:
         if source.decimals and any(sp.im(sp.N(a)) != 0 for a in answer):
             return False
-        difference = [sp.sympify(a) - b for a, b in zip(answer, source.claim.answer, strict=True)]
+        difference = [a - b for a, b in zip(answer, source.claim.answer, strict=True)]
         if all(vanishes(d) for d in difference):
             return False
-        if source.decimals or all(sp.sympify(a).is_number for a in answer):
+        if source.decimals or all(sp.sympify(a, strict=True).is_number for a in answer):
             # decimals may be off by 1 %
             sizes = [(abs(sp.N(d)), abs(sp.N(a))) for d, a in
                      zip(difference, source.claim.answer, strict=True)]  # fmt: skip
@@ -266,7 +265,7 @@ def rewrites(found: Sequence[Source], count: int, seed: int) -> Iterator[Pair]:
 def _rewritten(source: Source, rng: random.Random) -> tuple[str, str]:
     """The answer after one algebraic change that the proof confirms, in one of three printers."""
     claim = source.claim
-    answer: Answer = tuple(sp.sympify(a) for a in claim.answer)
+    answer: Answer = tuple(sp.sympify(a, strict=True) for a in claim.answer)
     name = "as printed"
     if not source.decimals:
         step = rng.choice(STEPS)
@@ -281,7 +280,7 @@ def _rewritten(source: Source, rng: random.Random) -> tuple[str, str]:
 
 
 def _confirmed(source: Source, old: Answer, new: Answer, renamed: bool) -> bool:
-    if any(sp.sympify(a).has(sp.I, sp.Piecewise, sp.zoo, sp.nan) for a in new):
+    if any(sp.sympify(a, strict=True).has(sp.I, sp.Piecewise, sp.zoo, sp.nan) for a in new):
         return False
     if sum(len(str(a)) for a in new) > 400:
         return False

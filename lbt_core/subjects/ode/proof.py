@@ -56,7 +56,7 @@ def points(count: int, size: int) -> list[list[mpmath.mpf]]:
 
 def vanishes(expression: sp.Expr, count: int = 3) -> bool:
     """Whether an expression is zero at generic values of all its free symbols."""
-    expr = sp.sympify(expression)
+    expr = sp.sympify(expression, strict=True)
     if expr.is_number:
         return bool(expr == 0 or abs(expr.evalf(_DIGITS, maxn=60)) < _TOLERANCE)
     symbols = sorted(expr.free_symbols, key=str)
@@ -138,7 +138,7 @@ class OdeClaim:
             s
             for _, at, values in self.conditions
             for v in (at, *values)
-            for s in sp.sympify(v).free_symbols
+            for s in sp.sympify(v, strict=True).free_symbols
         }
         free = sorted(set().union(*(a.free_symbols for a in self.answer)) - known, key=str)
         if len(free) != self.constants:

@@ -127,7 +127,7 @@ class PiecewiseClaim:
         parts = [c / self.coefficients[0] for c in self.coefficients[1:]]
         parts += [*self.breaks, *(f / self.coefficients[0] for f in self.forcing)]
         parts += [i / self.coefficients[0] for i in self.impulses]
-        return "steps:" + "|".join(fingerprint(sp.sympify(p), [self.t]) for p in parts)
+        return "steps:" + "|".join(fingerprint(sp.sympify(p, strict=True), [self.t]) for p in parts)
 
 
 @dataclass(frozen=True, slots=True)

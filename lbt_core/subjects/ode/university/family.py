@@ -218,7 +218,10 @@ def starts(
     values: Sequence[sp.Expr | int], point: sp.Expr | int = 0
 ) -> tuple[tuple[int, sp.Expr, tuple[sp.Expr, ...]], ...]:
     """Initial conditions at one point, orders 0, 1, …, as claims want them."""
-    return tuple((k, sp.sympify(point), (sp.sympify(v),)) for k, v in enumerate(values))
+    return tuple(
+        (k, sp.sympify(point, strict=True), (sp.sympify(v, strict=True),))
+        for k, v in enumerate(values)
+    )
 
 
 def explicit(

@@ -29,7 +29,7 @@ def taylor(
 ) -> sp.Expr:
     """The Taylor polynomial of the solution of y^(order) = sum of coefficients[k] y^(k) + right, by
     its recurrence."""
-    values = [sp.sympify(v) / sp.factorial(k) for k, v in enumerate(start)]
+    values = [sp.sympify(v, strict=True) / sp.factorial(k) for k, v in enumerate(start)]
     tables = [sp.Poly(c, x).all_coeffs()[::-1] for c in coefficients]
     force = sp.Poly(right, x).all_coeffs()[::-1]
     for n in range(degree + 1 - order):
@@ -61,7 +61,9 @@ def _question(
     equation = sp.Eq(
         objects[order] - sum((c * objects[k] for k, c in enumerate(coefficients)), sp.S(0)), right
     )
-    claim = SeriesClaim((answer,), equation, at.f, x, tuple(map(sp.sympify, start)), degree)
+    claim = SeriesClaim(
+        (answer,), equation, at.f, x, tuple(sp.sympify(v, strict=True) for v in start), degree
+    )
     poly = sp.Poly(answer, x)
     found = ", ".join(
         f"$a_{k} = {t.tex(poly.coeff_monomial(x**k))}$" for k in range(order, degree + 1)
@@ -91,7 +93,7 @@ def series_second_order(rng: random.Random) -> Exercise:
         start = [sp.Integer(rng.randint(0, 2)), sp.Integer(rng.randint(-2, 2))]
         if start == [0, 0]:
             start = [sp.S(1), sp.S(0)]
-        return _question(at, 2, [level, sp.sympify(slope)], sp.S(0), start, degree)
+        return _question(at, 2, [level, sp.sympify(slope, strict=True)], sp.S(0), start, degree)
 
     what = f"Taylor polynomial of degree {degree} at ${at.x} = 0$"
     return listed(

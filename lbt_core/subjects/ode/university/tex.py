@@ -42,7 +42,7 @@ def name(letter: str) -> str:
 
 def tex(expression: sp.Expr | int, inline: bool = False) -> str:
     """LaTeX of an expression; ``inline`` writes fractions with a slash, as in exponents."""
-    expr = sp.sympify(expression)
+    expr = sp.sympify(expression, strict=True)
     if isinstance(expr, sp.Add):
         return _add(expr, inline)
     if isinstance(expr, sp.Rational):
@@ -288,7 +288,7 @@ def _atom(expr: sp.Expr, inline: bool) -> str:
 def term(coefficient: sp.Expr | int, text: str) -> str:
     """Coefficient times a printed factor: ``(1, "y'")`` to ``y'``, ``(-3, "y")`` to ``-3y``, ``(0,
     …)`` to nothing."""
-    value = sp.sympify(coefficient)
+    value = sp.sympify(coefficient, strict=True)
     if value == 0:
         return ""
     if value in (1, -1):
@@ -306,7 +306,7 @@ def term(coefficient: sp.Expr | int, text: str) -> str:
 
 def differential(expression: sp.Expr | int, variable: str) -> str:
     """An integrand with its differential: ``3x\\,dx``, ``dx``, ``(x + 1)\\,dx``."""
-    expr = sp.sympify(expression)
+    expr = sp.sympify(expression, strict=True)
     if expr == 1:
         return f"d{variable}"
     return (f"({tex(expr)})" if expr.is_Add else tex(expr)) + f"\\,d{variable}"
