@@ -3,7 +3,6 @@ vectors, equations, words.
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -31,37 +30,24 @@ from lbt_core.subjects.ode.answers.forms import (
     unshifted_answer,
 )
 from lbt_core.subjects.ode.answers.hints import (
-    LEIBNIZ,
-    YES_OR_NO,
-    differentials,
-    first_word,
     integers,
     is_prose,
 )
+from lbt_core.subjects.ode.answers.letters import context_of, names_of
 from lbt_core.subjects.ode.answers.numbers import Names, equal_values, same_equation, same_family
-from lbt_core.subjects.ode.answers.parser import Context
 from lbt_core.subjects.ode.answers.quantities import TOLERANCE, by_quantity
-from lbt_core.subjects.ode.answers.question import token_runs
 from lbt_core.subjects.ode.answers.real_sets import by_set
 from lbt_core.subjects.ode.answers.sequences import by_family, without_domain
 from lbt_core.subjects.ode.answers.statements import (
-    HEDGES,
     Answer,
     Statement,
     read_answer,
     relation_sides,
     resolve,
 )
-from lbt_core.subjects.ode.answers.vocabulary import DECISIVE, FILLERS
+from lbt_core.subjects.ode.answers.words import same_words, words_of
 
 Outcome = tuple[str, str, str]
-
-_PRIMED = re.compile(
-    r"(?<![A-Za-z\\])([A-Za-z](?:_\{?\w+\}?)?)\s*(?:'+|\^\{?\\prime)|\\d+ot\{\s*([A-Za-z])\s*\}"
-)
-_FACTOR_PRIMED = re.compile(r"(?<![A-Za-z\\])[A-Za-z]([yuvwz])'")
-_PARTIAL = re.compile(r"\b([uvwyz])_\{?([xyzt]{1,2})\}?")
-_CONSTANT = re.compile(r"(?:[CcKk](?:_\w+)?|[ABDE])$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +73,7 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
         if outcome is not None:
             return outcome
     if is_prose(reference):
-        return _by_words(reference, answer)
+        return _verdict(same_words(reference, answer), "words")
     context = context_of(problem.question, reference, answer)
     reference, answer = without_domain(reference), without_domain(answer)
     try:
@@ -95,17 +81,17 @@ def by_reference(problem: Problem, answer: str) -> Outcome:
     except ParseError:
         wanted = None
     if wanted is None or not wanted.statements:
-        return _by_words(reference, answer)
+        return _verdict(same_words(reference, answer), "words")
     nodes = [s.node for s in wanted.statements]
-    names = names_of(problem.question, nodes, context)
+    names = names_of(problem.question, nodes)
     names = replace(names, integers=integers(problem.question, nodes))
     interval = re.search(
         r"interval|converge|domain|for (?:what|which) (?:values|\$)", problem.question, re.I
     )
     case = _Case(names, interval is not None)
-    if len(re.findall(r"[A-Za-z]{3,}", re.sub(r"\\[A-Za-z]+", "", reference))) > 2 and _tokens(
+    if len(re.findall(r"[A-Za-z]{3,}", re.sub(r"\\[A-Za-z]+", "", reference))) > 2 and words_of(
         reference
-    ) == _tokens(answer):
+    ) == words_of(answer):
         return "correct", "words", ""
     given = unshifted_answer(resolve_values(read_answer(answer, context)))
     if given.hedged:
@@ -144,44 +130,6 @@ def _verdict(same: bool, method: str) -> Outcome:
 
 def _squeeze(text: str) -> str:
     return re.sub(r"[\s$]|\\[,;:!]|\\left(?![a-z])|\\right(?![a-z])", "", text).rstrip(".")
-
-
-def context_of(*texts: str) -> Context:
-    """Names of unknown functions that occur with derivatives, out of question, reference and
-    answer.
-    """
-    unknowns: dict[str, None] = {}
-    variables: dict[str, None] = {}
-    for text in texts:
-        text = text[:4000]
-        for match in _PRIMED.finditer(text):
-            unknowns[re.sub(r"[{}]", "", match.group(1) or match.group(2))] = None
-        for match in _FACTOR_PRIMED.finditer(text):
-            unknowns[match.group(1)] = None
-        for match in LEIBNIZ.finditer(text):
-            unknowns[match.group(1)] = None
-            variables[match.group(2)] = None
-        for match in _PARTIAL.finditer(text):
-            unknowns[match.group(1)] = None
-    for name in ("f", "g", "F", "X", "Y"):
-        unknowns.pop(name, None)
-    forms = {v for t in texts[1:] for v in differentials(t[:4000])}
-    if len(forms) == 2:  # the answer is a differential form
-        return Context(tuple(sorted(forms & set(unknowns) or forms - {"x", "t"})),
-                       tuple(sorted(forms - set(unknowns)) or ("x",)), frozenset())  # fmt: skip
-    return Context(tuple(unknowns), (), frozenset())
-
-
-def names_of(question: str, nodes: Sequence[Node], context: Context) -> Names:
-    """Which symbols of the reference are variables and which are arbitrary constants (constant-like
-    and not in the question).
-    """
-    every = set().union(*(symbols(n) for n in nodes)) if nodes else set()
-    in_question = {t.val for run in token_runs(question) for t in run if t.kind == "s"}
-    if re.search(r"trajector|famil(?:y|ies)\b", question, re.I):
-        in_question -= {n for n in in_question if _CONSTANT.match(n)}
-    constants = {n for n in every if _CONSTANT.match(n) and n not in in_question}
-    return Names(frozenset(every - constants), frozenset(constants), frozenset(in_question))
 
 
 def resolve_values(answer: Answer) -> Answer:
@@ -467,37 +415,3 @@ def _brackets(node: Node, case: _Case) -> str:
 
 def _has_decimal(node: Node) -> bool:
     return has(node, lambda n: n.op == "num" and n.val.denominator != 1)
-
-
-def _by_words(reference: str, answer: str) -> Outcome:
-    wanted, given = _content(reference), _content(answer)
-    if len(wanted) == 1 and set(wanted) <= YES_OR_NO:
-        said = [w for w in re.findall(r"[a-z]+", answer.lower()) if w in YES_OR_NO]
-        return _verdict(
-            said == list(wanted) and first_word(answer) in wanted and not HEDGES & set(given),
-            "words",
-        )
-    if wanted and all(w.isalpha() for w in wanted):
-        extra = set(given) - set(wanted)
-        same_words = (
-            set(wanted) <= set(given)
-            and not extra & DECISIVE
-            and not (HEDGES - set(wanted)) & set(_tokens(answer))
-        )
-        return _verdict(same_words, "words")
-    return _verdict(bool(wanted) and wanted == given, "words")
-
-
-def _content(text: str) -> Counter[str]:
-    """Words of an answer in any order; in the order given where it holds numbers or signs."""
-    words = _tokens(text)
-    ordered = any(not w.isalpha() for w in words)
-    return Counter([" ".join(words)] if ordered else words)
-
-
-def _tokens(text: str) -> list[str]:
-    text = re.sub(r"\\(?:text|mathrm|emph|textbf|mbox)\s*\{([^{}]*)\}", r" \1 ", text[:4000])
-    text = re.sub(r"\b(non|under|over|semi|un)-(?=[a-z])", r"\1", text.lower())
-    text = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", text)
-    words = re.findall(r"[a-z]+|\d+|[-+=^*/<>]", text)
-    return [w for w in words if w not in FILLERS]
