@@ -1,7 +1,7 @@
 """A tuned model evaluated as base plus adapter in one engine (vLLM's LoRA) against its merged form
 in an engine of its own: time to load, tokens a second, and how many greedy answers are equal.
 
-    python benchmarks/adapters.py RUN [--problems 120]
+    python benchmarks/adapters.py RUN [--problems 120] [--only merged adapter]
 
 RUN is the folder of a finished run (its base, adapter and merged model are taken). Each layout has
 a process of its own, one after the other.
@@ -20,6 +20,7 @@ from lbt_core.run.plan import model_path
 from lbt_core.run.record import RunStore
 from lbt_core.run.status import open_plan
 
+LAYOUTS = ("base", "base beside adapter", "merged", "adapter")
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """What vLLM takes as the largest rank of an adapter."""
 
@@ -58,7 +59,7 @@ def measure(layout: str, run: Path, config: RunConfig, prompts: list[str], resul
         dtype=spec.dtype,
         max_model_len=spec.max_model_len,
         max_num_seqs=spec.max_num_seqs,
-        enforce_eager=spec.device == "cpu",
+        enforce_eager=spec.enforce_eager or spec.device == "cpu",
         seed=config.seed,
         **({"enable_lora": True, "max_lora_rank": rank} if lora else {}),
     )
@@ -81,19 +82,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n", maxsplit=1)[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--problems", type=int, default=120)
+    parser.add_argument("--only", nargs="+", choices=LAYOUTS, default=LAYOUTS)
     given = parser.parse_args()
     read_environment()
     config, prompts = prompts_of(given.run, given.problems)
     spawn = multiprocessing.get_context("spawn")
     texts: dict[str, list[str]] = {}
-    for layout in ("base", "base beside adapter", "merged", "adapter"):
+    for layout in given.only:
         results = spawn.Queue()
         child = spawn.Process(target=measure, args=(layout, given.run, config, prompts, results))
         child.start()
         figures, texts[layout] = results.get(timeout=900)
         child.join()
         print(json.dumps({"layout": layout, **figures}), flush=True)
-    for one, other in (("base", "base beside adapter"), ("merged", "adapter")):
+    for one, other in ((LAYOUTS[0], LAYOUTS[1]), (LAYOUTS[2], LAYOUTS[3])):
+        if not {one, other} <= set(texts):
+            continue
         same = sum(a == b for a, b in zip(texts[one], texts[other], strict=True))
         print(json.dumps({"equal answers": f"{one}, {other}", "same": same, "of": len(prompts)}))
 

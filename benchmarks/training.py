@@ -5,10 +5,11 @@ what it costs and gains that our adapter of a 4-bit base is in float32, where tr
     python benchmarks/training.py --shape 8b --steps 8        # needs a GPU
 
 Both train the same token ids with the same settings (the card's: QLoRA, r 128, alpha 256,
-accumulation 16); "trl" is trl's DPOTrainer without any of our code around it. The time includes the
-reference model's log-probabilities and loading the model. "bfloat16" is our training with trl's
-adapter. "unmoved" is the share of lora_A's elements that end as they began. Each is measured in a
-process of its own. Prints a table and, last, one JSON line.
+accumulation 16); "trl" is trl's DPOTrainer without any of our code around it. "bfloat16" is our
+training with trl's adapter. "seconds" is the whole call, with loading the model and the reference
+model's log-probabilities; "tokens/s" is that of the optimiser steps after the first, which imports
+and warms up. "unmoved" is the share of lora_A's elements that end as they began. Each is measured
+in a process of its own. Prints a line for each and a table, last one JSON line.
 """
 
 import argparse
@@ -118,52 +119,66 @@ def make_pairs(count: int, characters: int) -> list[Preference]:
     ]
 
 
-Noted = dict[str, Any]
+class Observed:
+    """A trainer, what its lora_A was before the first step, and when each step ended."""
 
+    def __init__(self, trainer: Any) -> None:
+        import torch  # noqa: PLC0415 (heavy import, only where used)
+        from transformers import TrainerCallback  # noqa: PLC0415 (heavy import)
 
-def note_start(trainer: Any, noted: Noted) -> Any:
-    """Keep lora_A as it is before the first step."""
-    for name, parameter in trainer.model.named_parameters():
-        if "lora_A" in name:
-            noted[name] = parameter.detach().cpu().clone()
-    return trainer
+        ends: list[float] = []
 
+        class Clock(TrainerCallback):  # type: ignore[misc]
+            def on_step_end(self, *_: Any, **__: Any) -> None:
+                if torch.cuda.is_available():
+                    torch.cuda.synchronize()  # kernels are queued: without this it is a step early
+                ends.append(time.monotonic())
 
-def unmoved(trainer: Any, noted: Noted) -> float:
-    """Share of lora_A's elements that are what they were."""
-    parameters = dict(trainer.model.named_parameters())
-    same = sum(int((parameters[n].detach().cpu() == v).sum()) for n, v in noted.items())
-    return same / sum(v.numel() for v in noted.values())
+        trainer.add_callback(Clock())
+        self.trainer, self.ends = trainer, ends
+        parameters = trainer.model.named_parameters()
+        self.before = {n: p.detach().cpu().clone() for n, p in parameters if "lora_A" in n}
+
+    def unmoved(self) -> float:
+        """Share of lora_A's elements that are what they were."""
+        now = dict(self.trainer.model.named_parameters())
+        same = sum(int((now[n].detach().cpu() == v).sum()) for n, v in self.before.items())
+        return float(same / sum(v.numel() for v in self.before.values()))
+
+    def seconds_a_step(self) -> float:
+        """Mean over the steps after the first."""
+        return (self.ends[-1] - self.ends[0]) / (len(self.ends) - 1)
 
 
 def run_ours(
     model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path, bfloat16: bool = False
-) -> float:
+) -> Observed:
     """Our whole training call, model loading included."""
     import torch  # noqa: PLC0415 (heavy import, only where used)
 
     from lbt_core.training.dpo import train_dpo  # noqa: PLC0415 (heavy import)
 
-    kept: Noted = {}
-    trainers: list[Any] = []
+    observed: list[Observed] = []
 
     def prepare(trainer: Any) -> Any:
         for parameter in trainer.model.parameters() if bfloat16 else ():
             if parameter.requires_grad:
                 parameter.data = parameter.data.to(torch.bfloat16)
-        trainers.append(trainer)
-        return note_start(trainer, kept)
+        observed.append(Observed(trainer))
+        return trainer
 
     train_dpo(str(model), pairs, spec, out, prepare=prepare)
-    return unmoved(trainers[0], kept)
+    return observed[0]
 
 
-def run_ours_bfloat16(model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path) -> float:
+def run_ours_bfloat16(
+    model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path
+) -> Observed:
     """Ours with the adapter as trl has it."""
     return run_ours(model, pairs, spec, out, bfloat16=True)
 
 
-def run_trl(model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path) -> float:
+def run_trl(model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path) -> Observed:
     """trl alone with the same settings, model loading included."""
     from datasets import Dataset  # noqa: PLC0415 (heavy import, only where used)
     from peft import LoraConfig  # noqa: PLC0415 (heavy import, only where used)
@@ -197,13 +212,12 @@ def run_trl(model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path)
             task_type="CAUSAL_LM",
         ),
     )
-    kept: Noted = {}
-    note_start(trainer, kept)
+    observed = Observed(trainer)
     trainer.train()
-    return unmoved(trainer, kept)
+    return observed
 
 
-RUNS: dict[str, Callable[..., float]] = {
+RUNS: dict[str, Callable[..., Observed]] = {
     "trl": run_trl,
     "ours": run_ours,
     "bfloat16": run_ours_bfloat16,
@@ -211,26 +225,23 @@ RUNS: dict[str, Callable[..., float]] = {
 
 
 def measure(
-    name: str, model: Path, pairs: list[Preference], spec: TrainingSpec
-) -> tuple[float, int, float]:
-    """Seconds of a training, bytes at its peak (of the GPU, or resident), what did not move; after
-    one of a step, which imports and warms up."""
+    name: str, model: Path, pairs: list[Preference], spec: TrainingSpec, tokens: int
+) -> dict[str, float]:
+    """A row of the table; the peak is of the GPU's memory, or resident."""
     import torch  # noqa: PLC0415 (heavy import, only where used)
 
-    run = RUNS[name]
-    with tempfile.TemporaryDirectory() as out:
-        one_step = spec.model_copy(update={"max_steps": 1})
-        run(model, pairs[: spec.batch_size], one_step, Path(out) / "out")
-    gpu = torch.cuda.is_available()
-    if gpu:
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
     with tempfile.TemporaryDirectory() as out:
         began = time.monotonic()
-        same = run(model, pairs, spec, Path(out) / "out")
+        observed = RUNS[name](model, pairs, spec, Path(out) / "out")
         seconds = time.monotonic() - began
-    peak = torch.cuda.max_memory_allocated() if gpu else 0
-    return seconds, peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, same
+    peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    peak = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {
+        "seconds": round(seconds, 1),
+        "tokens_per_second": round(tokens / len(observed.ends) / observed.seconds_a_step()),
+        "peak_gib": round(peak / 2**30, 2),
+        "unmoved": round(observed.unmoved(), 4),
+    }
 
 
 def main() -> None:
@@ -242,7 +253,22 @@ def main() -> None:
     parser.add_argument("--characters", type=int, default=200, help="tokens of each completion")
     parser.add_argument("--batch", type=int, default=1, help="pairs in one forward pass")
     parser.add_argument("--quantization", choices=("nf4", "none"), default="nf4")
+    parser.add_argument("--only", nargs="+", choices=tuple(RUNS), default=tuple(RUNS))
+    parser.add_argument("--model", type=Path, help="where the model is kept; written if not there")
+    parser.add_argument("--write", action="store_true", help="write that model and end")
     options = parser.parse_args()
+    if options.steps < 2:
+        parser.error("--steps must be at least 2: the first step is not timed")
+    with tempfile.TemporaryDirectory() as folder:
+        model = options.model or Path(folder)
+        if not (model / "config.json").is_file():
+            write_model(options.shape, model)
+        if not options.write:
+            compare(options, model)
+
+
+def compare(options: argparse.Namespace, model: Path) -> None:
+    """Measure and print."""
     spec = preset(
         "card",
         max_steps=options.steps,
@@ -254,21 +280,13 @@ def main() -> None:
         guards={"prompts": 0},
     )
     pairs = make_pairs(spec.batch_size * options.steps, options.characters)
+    tokens = encode_pairs(load_tokenizer(model), pairs, spec.max_length).tokens
     rows = {}
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder)
-        write_model(options.shape, model)
-        tokens = encode_pairs(load_tokenizer(model), pairs, spec.max_length).tokens
-        for name in RUNS:
-            spawn = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(1, mp_context=spawn) as alone:  # a peak is a process's
-                seconds, peak, same = alone.submit(measure, name, model, pairs, spec).result()
-            rows[name] = {
-                "seconds": round(seconds, 1),
-                "tokens_per_second": round(tokens / seconds),
-                "peak_gib": round(peak / 2**30, 2),
-                "unmoved": round(same, 4),
-            }
+    for name in options.only:
+        spawn = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=spawn) as alone:  # a peak is a process's
+            rows[name] = alone.submit(measure, name, model, pairs, spec, tokens).result()
+        print(name, json.dumps(rows[name]), flush=True)
     print(f"{'':10}{'seconds':>10}{'tokens/s':>12}{'peak GiB':>12}{'unmoved':>10}")
     for name, row in rows.items():
         cells = zip(row.values(), (10, 12, 12, 10), strict=True)
