@@ -1,6 +1,8 @@
 """Grading on Ray CPU actors beside generation: no engine waits for a hostile answer."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import ray
 
@@ -12,7 +14,7 @@ from lbt_core.subjects import GradePool
 from lbt_core.subjects.registry import extend_import_path, import_path
 from tasks.dispatch import Dispatcher
 
-BATCH = 256
+BATCH = 64  # answers of one call: an exam shard of a thousand keeps sixteen workers busy
 
 
 class GradingActor:
@@ -47,36 +49,44 @@ class GradingPool:
         self._config = config
         self._subject = subject
         self._dispatcher: Dispatcher | None = None
+        self._calls: ThreadPoolExecutor | None = None
 
     def __enter__(self) -> "GradingPool":
         actor = ray.remote(GradingActor).options(
             num_cpus=0, max_restarts=20, max_task_retries=0, max_concurrency=1
         )
+        workers = self._config.workers_on(int(ray.cluster_resources().get("CPU", 1)))
         self._dispatcher = Dispatcher(
             [
                 (f"grader-{i}", actor.remote(self._config, self._subject, import_path()))
-                for i in range(self._config.workers)
+                for i in range(workers)
             ],
             slots=2,
         )
+        self._calls = ThreadPoolExecutor(2 * workers, thread_name_prefix="grading")
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._calls is not None:
+            self._calls.shutdown(cancel_futures=True)
         if self._dispatcher is not None:
             self._dispatcher.close()
 
     def grade_many(self, items: Sequence[tuple[Problem, str]]) -> list[Grade]:
         """Grades in the order of the items. Raises ActorLost where a grading actor died."""
-        assert self._dispatcher is not None, "grading outside the pool's block"
-        grades: list[Grade] = []
-        for start in range(0, len(items), BATCH):
-            grades += self._dispatcher.call("grade", list(items[start : start + BATCH]))[1]
-        return grades
+        return self._spread("grade", items)
 
     def extract_many(self, texts: Sequence[str]) -> list[Extraction]:
         """The final answer of each text, and the reasoning before it. Raises ActorLost."""
-        assert self._dispatcher is not None, "extracting outside the pool's block"
-        found: list[Extraction] = []
-        for start in range(0, len(texts), BATCH):
-            found += self._dispatcher.call("extract", list(texts[start : start + BATCH]))[1]
-        return found
+        return self._spread("extract", texts)
+
+    def _spread(self, method: str, items: Sequence[Any]) -> list[Any]:
+        """A method's results in the items' order, batches on all workers at once."""
+        dispatcher, calls = self._dispatcher, self._calls
+        assert dispatcher is not None and calls is not None, "grading outside the pool's block"
+
+        def call(start: int) -> list[Any]:
+            found: list[Any] = dispatcher.call(method, list(items[start : start + BATCH]))[1]
+            return found
+
+        return [one for part in calls.map(call, range(0, len(items), BATCH)) for one in part]

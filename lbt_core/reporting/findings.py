@@ -1,5 +1,6 @@
 """The diagnostics of a stored run, each with what it tells, for its report."""
 
+import os
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -41,7 +42,10 @@ def stored_diagnostics(
     """``run_diagnostics`` with the run's own number of grading workers, started for this."""
     grading = plan.config.grading
     with GradePool(
-        grading.workers, grading.time_limit_s, grading.memory_mib, subject=plan.config.subject
+        grading.workers_on(len(os.sched_getaffinity(0))),
+        grading.time_limit_s,
+        grading.memory_mib,
+        subject=plan.config.subject,
     ) as pool:
         return run_diagnostics(plan, rationales, scores, pool.grade_many)
 

@@ -250,15 +250,24 @@ class TrackingConfig(Section):
     """Tracking server or database; the library's own default where none is given."""
 
 
+CPUS_PER_GRADER = 4
+MAX_GRADERS = 32
+
+
 class GradingConfig(Section):
     """The grader's isolated workers."""
 
-    workers: int = Field(1, ge=1, title="Grading workers")
-    """Worker processes."""
+    workers: int | None = Field(None, ge=1, le=1024, title="Grading workers")
+    """Worker processes; by default one for every four CPUs, at most 32: an engine on a GPU makes
+    answers faster than one worker grades them."""
     time_limit_s: float = Field(3.0, gt=0, title="Time limit per answer, s")
     """Wall time after which an answer is ``undecided``."""
     memory_mib: int = Field(1024, ge=256, title="Memory per worker, MiB")
     """Address space a grading worker may use."""
+
+    def workers_on(self, cpus: int) -> int:
+        """The workers on a machine or cluster with so many CPUs."""
+        return self.workers or max(1, min(MAX_GRADERS, cpus // CPUS_PER_GRADER))
 
 
 class RunConfig(Section):

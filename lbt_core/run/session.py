@@ -2,6 +2,7 @@
 an orchestrator or a cluster.
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -40,7 +41,10 @@ class Session:
         """Problems by split: train, exam, validation, test."""
         grading = self.config.grading
         self._graders = GradePool(
-            grading.workers, grading.time_limit_s, grading.memory_mib, subject=self.config.subject
+            grading.workers_on(len(os.sched_getaffinity(0))),
+            grading.time_limit_s,
+            grading.memory_mib,
+            subject=self.config.subject,
         )
         teacher = self.config.teacher
         self._renderer = build_renderer(self.config.prompt, model_path(teacher), teacher.revision)
