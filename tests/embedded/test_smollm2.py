@@ -77,3 +77,15 @@ def test_the_model_speaks_chatml_and_is_saved_as_plain_weights() -> None:
     assert not hasattr(config, "quantization_config")
     with safe_open(folder / "model.safetensors", "pt") as weights:
         assert weights.get_slice("model.embed_tokens.weight").get_dtype() == "BF16"
+
+
+def test_text_is_tokenised_as_the_model_writes_it() -> None:
+    folder = Path(__file__).parents[2] / smollm2.FOLDER
+    if not folder.is_dir():
+        pytest.skip("SmolLM2 is not in models/smollm2: make real-model")
+    from transformers import AutoTokenizer  # noqa: PLC0415
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert tokenizer.tokenize("steps:\n\n1. 12 apples") == [
+        *("steps", ":", "\u010a\u010a", "1", ".", "\u0120", "1", "2", "\u0120apples"),
+    ]
