@@ -54,14 +54,15 @@ class PairTrainer(DPOTrainer):  # type: ignore[misc]
         return dataset
 
     def training_step(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        self._seen = getattr(self, "_seen", None) or hashlib.sha256()
-        self._seen.update(inputs["input_ids"].cpu().numpy().tobytes())
+        # fetched when the step is logged: a copy from the GPU here would wait for the pass before
+        self._seen = [*getattr(self, "_seen", []), inputs["input_ids"]]
         return super().training_step(model, inputs, *args, **kwargs)
 
     def log(self, logs: dict[str, Any], start_time: float | None = None) -> None:
-        if getattr(self, "_seen", None) is not None and "loss" in logs:
-            logs["batch_digest"] = self._seen.hexdigest()[:12]
-            self._seen = None
+        if getattr(self, "_seen", []) and "loss" in logs:
+            seen = b"".join(ids.cpu().numpy().tobytes() for ids in self._seen)
+            logs["batch_digest"] = hashlib.sha256(seen).hexdigest()[:12]
+            self._seen = []
         super().log(logs, start_time)
 
 
