@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import ray
@@ -15,19 +16,25 @@ from tasks.dispatch import ActorLost, Dispatcher
 pytestmark = pytest.mark.slow
 
 
-class Counter:
-    """An actor that counts, slowly, as engines answer."""
+def actors(count: int) -> list[tuple[str, Any]]:
+    """Actors of a class that Ray's workers need not import."""
 
-    def ready(self) -> int:
-        return os.getpid()
+    class Counter:
+        """An actor that counts, slowly, as engines answer."""
 
-    def stream(self, count: int, ticket: str) -> Iterator[int]:
-        for number in range(count):
-            time.sleep(0.1)
-            yield number
+        def ready(self) -> int:
+            return os.getpid()
 
-    def drop(self, ticket: str) -> None:
-        pass
+        def stream(self, count: int, ticket: str) -> Iterator[int]:
+            for number in range(count):
+                time.sleep(0.1)
+                yield number
+
+        def drop(self, ticket: str) -> None:
+            pass
+
+    made = ray.remote(Counter).options(num_cpus=0, max_concurrency=4)
+    return [(f"engine-{i}", made.remote()) for i in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +54,7 @@ def test_a_stopped_engine_is_named_and_its_work_done_by_another(
 ) -> None:
     monkeypatch.setattr(dispatch, "QUIET_S", 1.0)
     monkeypatch.setattr(dispatch, "SILENT_S", 2.0)
-    made = ray.remote(Counter).options(num_cpus=0, max_concurrency=4)
-    group = Dispatcher([(f"engine-{i}", made.remote()) for i in range(2)], slots=1)
+    group = Dispatcher(actors(2), slots=1)
     group.wait_ready()
     stream = group.stream("stream", "drop", 1000)
     name, _ = next(stream)
@@ -76,8 +82,7 @@ def test_an_engine_that_works_without_a_word_is_left_alone(
 ) -> None:
     monkeypatch.setattr(dispatch, "QUIET_S", 0.02)
     monkeypatch.setattr(dispatch, "SILENT_S", 5.0)
-    made = ray.remote(Counter).options(num_cpus=0, max_concurrency=4)
-    group = Dispatcher([("engine-0", made.remote())], slots=1)
+    group = Dispatcher(actors(1), slots=1)
     group.wait_ready()
     assert counted(group, 20) == ("engine-0", list(range(20)))
     group.close()
