@@ -25,73 +25,28 @@ from typing import Any
 
 import psutil
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the tests' building blocks
+sys.path[:0] = [
+    str(Path(__file__).parents[1] / "tests"),
+    str(Path(__file__).parents[1]),
+]  # the tests' blocks
 
-from lbt_process import Lbt, digests, settings, tables, weights
+from lbt_process import Lbt, digests, tables, weights
 
+from benchmarks.fault_stories import (
+    CORE_SETTINGS,
+    SETTINGS,
+    STORY,
+    Fault,
+    committed,
+    damage,
+    faults_of,
+    victims,
+)
+from flows.local import prefect_server
 from lbt_core.run.record import RunStore
 from lbt_core.run.status import open_plan, run_status, verify_run
 
-SETTINGS = settings(
-    reproducible="true",
-    controls="[]",
-    corpus__generated__train=16,
-    sampling__num_rationales=4,
-    shards__problems=1,
-    engines__shards_in_flight=1,
-    training__max_steps=12,
-    training__checkpoint_steps=2,
-)
 GOES_ON_WITHIN_S = 90.0
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Who is killed when: a process by its name or command line, in a state of the run. ``flow``
-    is the command alone, ``group`` its process group; ``damage`` is done to a committed file
-    before the run is gone on with."""
-
-    victim: str
-    state: str
-    boundary: tuple[str, str] | None = None
-    damage: str | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.victim} while {self.state}" + (f", {self.damage}" if self.damage else "")
-
-
-STORY = (
-    Fault("flow", "loading"),
-    Fault("engine", "serving"),
-    Fault("grader", "serving"),
-    Fault("flow", "committing", ("write.fsync", "shard")),
-    Fault("server", "serving"),
-    Fault("flow", "committing", ("write.rename", "shard"), damage="flipped bit"),
-    Fault("raylet", "serving"),
-    Fault("flow", "keeping", ("append.half", "sidecar"), damage="empty file"),
-    Fault("gcs", "serving"),
-    Fault("engine", "loading"),
-    Fault("group", "serving", damage="another shard's file"),
-    Fault("trainer", "training"),
-    Fault("grader", "training"),
-    Fault("group", "training", damage="torn file"),
-    Fault("group", "merging"),
-)
-# vLLM's core in a process of its own, as on GPUs: a reproducible run refuses that on a CPU, so only
-# keys and bytes are checked
-CORE_SETTINGS = [*SETTINGS, "--set", "reproducible=false", "--set", "engines.core=process"]
-CORE_STORY = (
-    Fault("core", "loading"),
-    Fault("core", "serving"),
-    Fault("engine", "serving"),
-    Fault("core", "serving"),
-)
-CORE_EVERY = 3  # stories
-
-
-def faults_of(story: int) -> tuple[Fault, ...]:
-    return CORE_STORY if story % CORE_EVERY == CORE_EVERY - 1 else STORY
 
 
 @dataclass
@@ -147,30 +102,14 @@ def start(
     run: str,
     boundary: tuple[str, str] | None = None,
     settings: list[str] = SETTINGS,
+    server: str | None = None,
 ) -> Lbt:
+    """``lbt run``, reporting to that Prefect server, else with one of its own."""
     code = f"from benchmarks.faults import child; child({str(store / (run + '.asked'))!r}, "
     log = store / f"{run}-{time.time_ns()}.log"
     arguments = ("run", "--store", str(store), "--run", run, *settings)
-    return Lbt.start(log, *arguments, code=f"{code}{boundary!r})")
-
-
-def victims(lbt: Lbt, who: str) -> list[psutil.Process]:
-    titles = {
-        "engine": "ray::EngineActor",
-        "core": "EngineCore",
-        "grader": "ray::GradingActor",
-        "trainer": "TrainWorker",
-        "server": "prefect_server",
-    }
-    if who in titles:
-        return lbt.family(titles[who])
-    named = {"raylet": "raylet", "gcs": "gcs_server"}[who]
-    found = []
-    for process in lbt.family():
-        with contextlib.suppress(psutil.Error):
-            if process.name() == named:
-                found.append(process)
-    return found
+    joined = {"PREFECT_API_URL": server} if server else {}
+    return Lbt.start(log, *arguments, code=f"{code}{boundary!r})", environment=joined)
 
 
 def reached(lbt: Lbt, run: Path, state: str, before: dict[str, str]) -> Callable[[], Any]:
@@ -186,36 +125,11 @@ def reached(lbt: Lbt, run: Path, state: str, before: dict[str, str]) -> Callable
     return conditions[state]
 
 
-def committed(run: Path) -> list[str]:
-    """Paths of the committed shards of engines' work; quicker than their digests."""
-    return [
-        str(p.relative_to(run))
-        for stage in ("rationales", "exams", "evaluation")
-        for p in run.glob(f"{stage}/**/part-*.parquet")
-    ]
-
-
-def damage(run: Path, how: str) -> str:
-    """Spoil a committed shard; its path. What it was is made again, and must be equal."""
-    paths = sorted(run.glob("rationales/part-*.parquet"))
-    path, data = paths[0], paths[0].read_bytes()
-    flipped = bytearray(data)
-    flipped[len(data) // 3] ^= 4
-    spoilt = {
-        "flipped bit": bytes(flipped),
-        "empty file": b"",
-        "torn file": data[: len(data) // 2],
-        "another shard's file": paths[-1].read_bytes(),
-    }
-    path.write_bytes(spoilt[how])
-    return str(path.relative_to(run))
-
-
 class Story:
     """One run through all faults: the living command, and what must stay as it is."""
 
-    def __init__(self, store: Path, number: int) -> None:
-        self.store, self.number = store, number
+    def __init__(self, store: Path, number: int, server: str) -> None:
+        self.store, self.number, self.server = store, number, server
         self.name = f"killed-{number}"
         self.run = store / self.name
         self.faults = faults_of(number)
@@ -225,10 +139,12 @@ class Story:
 
     def kill(self, fault: Fault) -> Noted:
         began = time.monotonic()
-        if fault.boundary and self.lbt is not None:
+        own = fault.victim == "server"  # the one that other commands report to stays
+        if fault.boundary or own:
             self.end_command()
         before = digests(self.run) if self.run.exists() else {}
-        lbt = self.lbt or start(self.store, self.name, fault.boundary, self.settings)
+        server = None if own else self.server
+        lbt = self.lbt or start(self.store, self.name, fault.boundary, self.settings, server)
         self.lbt = lbt
         if fault.boundary:
             lbt.process.wait(timeout=240)
@@ -288,7 +204,7 @@ class Story:
         """Go on to the end, and compare."""
         try:
             if self.lbt is None or self.lbt.process.poll() is not None:
-                self.lbt = start(self.store, self.name, settings=self.settings)
+                self.lbt = start(self.store, self.name, None, self.settings, self.server)
             self.lbt.finish()
         finally:
             self.end_command()
@@ -362,33 +278,45 @@ def main() -> int:
         undisturbed.finish()  # at once where it is whole already
     finally:
         undisturbed.clean_up()
+    with prefect_server(store / ".server") as server:
+        play(lines, note, server, options.kills, store, until)
+    told = figures([x for x in lines if "fault" in x], [x for x in lines if "owed" in x])
+    print(json.dumps(told))
+    wrong = sum(told[k] for k in ("lost", "duplicated", "changed", "unequal"))
+    wrong += told["faults_found_by_verify"]
+    return 1 if wrong else 0
+
+
+def play(
+    lines: list[dict[str, Any]],
+    note: Callable[[Noted | Ended], None],
+    server: str,
+    wanted: int,
+    store: Path,
+    until: float,
+) -> None:
+    """Kill after kill, story after story, from where the lines end until there are so many, or it
+    is late."""
     story: Story | None = None
     try:
         while True:
             kills = [x for x in lines if "fault" in x]
             ended = [x for x in lines if "owed" in x]
             of_story = [k for k in kills if k["story"] == len(ended)]
-            story = story or Story(store, len(ended))
+            story = story or Story(store, len(ended), server)
             late = time.monotonic() > until
-            if of_story and (
-                len(of_story) == len(faults_of(len(ended))) or len(kills) >= options.kills
-            ):
+            if of_story and (len(of_story) == len(faults_of(len(ended))) or len(kills) >= wanted):
                 if late:
                     break
                 note(story.finish())
                 story = None
-            elif late or len(kills) >= options.kills:
+            elif late or len(kills) >= wanted:
                 break
             else:
                 note(story.kill(story.faults[len(of_story)]))
     finally:
         if story is not None:
             story.end_command()
-    told = figures([x for x in lines if "fault" in x], [x for x in lines if "owed" in x])
-    print(json.dumps(told))
-    wrong = sum(told[k] for k in ("lost", "duplicated", "changed", "unequal"))
-    wrong += told["faults_found_by_verify"]
-    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
