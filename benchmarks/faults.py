@@ -25,10 +25,8 @@ from typing import Any
 
 import psutil
 
-sys.path[:0] = [
-    str(Path(__file__).parents[1] / "tests"),
-    str(Path(__file__).parents[1]),
-]  # the tests' blocks
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the tests' building blocks
 
 from lbt_process import Lbt, digests, tables, weights
 
