@@ -250,6 +250,20 @@ def figures(kills: list[dict[str, Any]], ends: list[dict[str, Any]]) -> dict[str
     }
 
 
+def table(kills: list[dict[str, Any]]) -> str:
+    """What became of the command, by who was killed in which state, as Markdown."""
+    rows: dict[str, Counter[str]] = {}
+    for kill in kills:
+        rows.setdefault(kill["fault"].split(",")[0], Counter())[
+            kill["outcome"].replace("ended with -9", "ended by the kill")
+        ] += 1
+    lines = ["| killed | times | the command |", "|---|---|---|"]
+    for fault, outcomes in rows.items():
+        became = ", ".join(f"{outcome} ({times})" for outcome, times in outcomes.items())
+        lines.append(f"| {fault} | {outcomes.total()} | {became} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """Kill, go on, compare, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -278,6 +292,7 @@ def main() -> int:
         undisturbed.clean_up()
     with prefect_server(store / ".server") as server:
         play(lines, note, server, options.kills, store, until)
+    print(table([x for x in lines if "fault" in x]))
     told = figures([x for x in lines if "fault" in x], [x for x in lines if "owed" in x])
     print(json.dumps(told))
     wrong = sum(told[k] for k in ("lost", "duplicated", "changed", "unequal"))
