@@ -44,11 +44,12 @@ demo: setup
 real-model: setup
 	@$(BIN)/python -m lbt_core.embedded.smollm2
 
-## ruff: mistakes and format
+## ruff: mistakes and format; bandit: what is unsafe
 lint: setup
 	@echo "==> lint"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check -q .
+	@$(BIN)/bandit -q -c pyproject.toml -r lbt_core tasks flows deployments
 
 ## mypy --strict
 types: setup

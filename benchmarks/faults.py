@@ -25,58 +25,26 @@ from typing import Any
 
 import psutil
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the tests' building blocks
 
-from lbt_process import Lbt, digests, settings, tables, weights
+from lbt_process import Lbt, digests, tables, weights
 
+from benchmarks.fault_stories import (
+    CORE_SETTINGS,
+    SETTINGS,
+    STORY,
+    Fault,
+    committed,
+    damage,
+    faults_of,
+    victims,
+)
+from flows.local import prefect_server
 from lbt_core.run.record import RunStore
 from lbt_core.run.status import open_plan, run_status, verify_run
 
-SETTINGS = settings(
-    reproducible="true",
-    controls="[]",
-    corpus__generated__train=16,
-    sampling__num_rationales=4,
-    shards__problems=1,
-    engines__shards_in_flight=1,
-    training__max_steps=12,
-    training__checkpoint_steps=2,
-)
 GOES_ON_WITHIN_S = 90.0
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Who is killed when: a process by its name or command line, in a state of the run. ``flow``
-    is the command alone, ``group`` its process group; ``damage`` is done to a committed file
-    before the run is gone on with."""
-
-    victim: str
-    state: str
-    boundary: tuple[str, str] | None = None
-    damage: str | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.victim} while {self.state}" + (f", {self.damage}" if self.damage else "")
-
-
-STORY = (
-    Fault("flow", "loading"),
-    Fault("engine", "serving"),
-    Fault("grader", "serving"),
-    Fault("flow", "committing", ("write.fsync", "shard")),
-    Fault("server", "serving"),
-    Fault("flow", "committing", ("write.rename", "shard"), damage="flipped bit"),
-    Fault("raylet", "serving"),
-    Fault("flow", "keeping", ("append.half", "sidecar"), damage="empty file"),
-    Fault("gcs", "serving"),
-    Fault("engine", "loading"),
-    Fault("group", "serving", damage="another shard's file"),
-    Fault("trainer", "training"),
-    Fault("group", "training", damage="torn file"),
-    Fault("group", "merging"),
-)
 
 
 @dataclass
@@ -87,6 +55,7 @@ class Noted:
     fault: str
     outcome: str
     seconds: float
+    said: str = ""
     lost: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
 
@@ -99,7 +68,7 @@ class Ended:
     owed: int
     faults: list[str]
     duplicated: int
-    unequal: list[str]
+    unequal: list[str] | None
     planned_rows: int
     asked_rows: int
 
@@ -126,29 +95,19 @@ def child(asked: str, boundary: tuple[str, str] | None) -> None:
     lbt()
 
 
-def start(store: Path, run: str, boundary: tuple[str, str] | None = None) -> Lbt:
+def start(
+    store: Path,
+    run: str,
+    boundary: tuple[str, str] | None = None,
+    settings: list[str] = SETTINGS,
+    server: str | None = None,
+) -> Lbt:
+    """``lbt run``, reporting to that Prefect server, else with one of its own."""
     code = f"from benchmarks.faults import child; child({str(store / (run + '.asked'))!r}, "
     log = store / f"{run}-{time.time_ns()}.log"
-    arguments = ("run", "--store", str(store), "--run", run, *SETTINGS)
-    return Lbt.start(log, *arguments, code=f"{code}{boundary!r})")
-
-
-def victims(lbt: Lbt, who: str) -> list[psutil.Process]:
-    titles = {
-        "engine": "ray::EngineActor",
-        "grader": "ray::GradingActor",
-        "trainer": "TrainWorker",
-        "server": "prefect_server",
-    }
-    if who in titles:
-        return lbt.family(titles[who])
-    named = {"raylet": "raylet", "gcs": "gcs_server"}[who]
-    found = []
-    for process in lbt.family():
-        with contextlib.suppress(psutil.Error):
-            if process.name() == named:
-                found.append(process)
-    return found
+    arguments = ("run", "--store", str(store), "--run", run, *settings)
+    joined = {"PREFECT_API_URL": server} if server else {}
+    return Lbt.start(log, *arguments, code=f"{code}{boundary!r})", environment=joined)
 
 
 def reached(lbt: Lbt, run: Path, state: str, before: dict[str, str]) -> Callable[[], Any]:
@@ -164,47 +123,26 @@ def reached(lbt: Lbt, run: Path, state: str, before: dict[str, str]) -> Callable
     return conditions[state]
 
 
-def committed(run: Path) -> list[str]:
-    """Paths of the committed shards of engines' work; quicker than their digests."""
-    return [
-        str(p.relative_to(run))
-        for stage in ("rationales", "exams", "evaluation")
-        for p in run.glob(f"{stage}/**/part-*.parquet")
-    ]
-
-
-def damage(run: Path, how: str) -> str:
-    """Spoil a committed shard; its path. What it was is made again, and must be equal."""
-    paths = sorted(run.glob("rationales/part-*.parquet"))
-    path, data = paths[0], paths[0].read_bytes()
-    flipped = bytearray(data)
-    flipped[len(data) // 3] ^= 4
-    spoilt = {
-        "flipped bit": bytes(flipped),
-        "empty file": b"",
-        "torn file": data[: len(data) // 2],
-        "another shard's file": paths[-1].read_bytes(),
-    }
-    path.write_bytes(spoilt[how])
-    return str(path.relative_to(run))
-
-
 class Story:
     """One run through all faults: the living command, and what must stay as it is."""
 
-    def __init__(self, store: Path, number: int) -> None:
-        self.store, self.number = store, number
+    def __init__(self, store: Path, number: int, server: str) -> None:
+        self.store, self.number, self.server = store, number, server
         self.name = f"killed-{number}"
         self.run = store / self.name
+        self.faults = faults_of(number)
+        self.settings = SETTINGS if self.faults is STORY else CORE_SETTINGS
         self.lbt: Lbt | None = None
         self.spoilt: set[str] = set()
 
     def kill(self, fault: Fault) -> Noted:
         began = time.monotonic()
-        if fault.boundary and self.lbt is not None:
+        own = fault.victim == "server"  # the one that other commands report to stays
+        if fault.boundary or own:
             self.end_command()
         before = digests(self.run) if self.run.exists() else {}
-        lbt = self.lbt or start(self.store, self.name, fault.boundary)
+        server = None if own else self.server
+        lbt = self.lbt or start(self.store, self.name, fault.boundary, self.settings, server)
         self.lbt = lbt
         if fault.boundary:
             lbt.process.wait(timeout=240)
@@ -212,7 +150,7 @@ class Story:
             lbt.wait_for(reached(lbt, self.run, fault.state, before), f"the run {fault.state}")
             before |= digests(self.run)
             self.strike(fault, lbt)
-        outcome = self.outcome(set(committed(self.run)))
+        outcome, said = self.outcome(set(committed(self.run)))
         after = digests(self.run)
         same = {p: d for p, d in before.items() if p not in self.spoilt}
         lost = [p for p in same if p not in after]
@@ -222,7 +160,7 @@ class Story:
             self.end_command()
             self.spoilt.add(damage(self.run, fault.damage))
         seconds = round(time.monotonic() - began, 1)
-        return Noted(self.number, fault.name, outcome, seconds, lost, changed)
+        return Noted(self.number, fault.name, outcome, seconds, said, lost, changed)
 
     @staticmethod
     def strike(fault: Fault, lbt: Lbt) -> None:
@@ -236,21 +174,23 @@ class Story:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
 
-    def outcome(self, before: set[str]) -> str:
-        """Whether the command ended or went on; one that does neither is ended."""
+    def outcome(self, before: set[str]) -> tuple[str, str]:
+        """Whether the command ended, with its last word, or went on: two shards, of which the
+        second was begun after the kill, or a training step. One that does neither is ended."""
         assert self.lbt is not None
         deadline = time.monotonic() + GOES_ON_WITHIN_S
         stage = len(self.lbt.said())
         while time.monotonic() < deadline:
-            code = self.lbt.process.poll()
+            code, said = self.lbt.process.poll(), self.lbt.said()
             if code is not None:
                 self.end_command()
-                return f"ended with {code}"
-            if set(committed(self.run)) - before or "training step" in self.lbt.said()[stage:]:
-                return "went on"
+                words = [line for line in said.splitlines() if line.startswith("lbt:")]
+                return f"ended with {code}", words[-1] if words else ""
+            if len(set(committed(self.run)) - before) >= 2 or "training step" in said[stage:]:
+                return "went on", ""
             time.sleep(0.1)
         self.end_command()
-        return "stood still, ended"
+        return "stood still, ended", ""
 
     def end_command(self) -> None:
         if self.lbt is not None:
@@ -262,14 +202,15 @@ class Story:
         """Go on to the end, and compare."""
         try:
             if self.lbt is None or self.lbt.process.poll() is not None:
-                self.lbt = start(self.store, self.name)
+                self.lbt = start(self.store, self.name, None, self.settings, self.server)
             self.lbt.finish()
         finally:
             self.end_command()
-        return compared(self.store, self.number, self.run)
+        return compared(self.store, self.number, self.run, self.faults is STORY)
 
 
-def compared(store: Path, number: int, run: Path) -> Ended:
+def compared(store: Path, number: int, run: Path, equal: bool) -> Ended:
+    """What the run has, and, where its rows can be equal, what differs from the undisturbed."""
     plan = open_plan(RunStore.open(str(run)))
     faults = [f"{p}: {fault}" for p, fault in verify_run(plan) if fault]
     one = tables(store / "undisturbed") | weights(store / "undisturbed")
@@ -282,7 +223,7 @@ def compared(store: Path, number: int, run: Path) -> Ended:
         sum(s.owed for s in run_status(plan)),
         faults,
         sum("twice" in fault for fault in faults),
-        sorted(p for p in one.keys() | two.keys() if one.get(p) != two.get(p)),
+        sorted(p for p in one.keys() | two.keys() if one.get(p) != two.get(p)) if equal else None,
         planned,
         asked,
     )
@@ -296,14 +237,31 @@ def figures(kills: list[dict[str, Any]], ends: list[dict[str, Any]]) -> dict[str
         "lost": sum(len(k["lost"]) for k in kills) + sum(e["owed"] for e in ends),
         "duplicated": sum(e["duplicated"] for e in ends),
         "changed": sum(len(k["changed"]) for k in kills),
-        "unequal": sum(len(e["unequal"]) for e in ends),
+        "unequal": sum(len(e["unequal"] or ()) for e in ends),
         "redone_rows": redone,
         "redone_share": round(redone / planned, 3) if planned else None,
         "planned_rows": planned,
-        "runs_compared": len(ends),
+        "runs_ended": len(ends),
+        "runs_compared": sum(e["unequal"] is not None for e in ends),
+        "faults_found_by_verify": sum(len(e["faults"]) for e in ends),
         "damaged_files": sum("," in k["fault"] for k in kills),
         "outcomes": dict(Counter(k["outcome"] for k in kills)),
+        "killed": dict(Counter(k["fault"].split(" while ")[0] for k in kills)),
     }
+
+
+def table(kills: list[dict[str, Any]]) -> str:
+    """What became of the command, by who was killed in which state, as Markdown."""
+    rows: dict[str, Counter[str]] = {}
+    for kill in kills:
+        rows.setdefault(kill["fault"].split(",")[0], Counter())[
+            kill["outcome"].replace("ended with -9", "ended by the kill")
+        ] += 1
+    lines = ["| killed | times | the command |", "|---|---|---|"]
+    for fault, outcomes in rows.items():
+        became = ", ".join(f"{outcome} ({times})" for outcome, times in outcomes.items())
+        lines.append(f"| {fault} | {outcomes.total()} | {became} |")
+    return "\n".join(lines)
 
 
 def main() -> int:
@@ -332,30 +290,46 @@ def main() -> int:
         undisturbed.finish()  # at once where it is whole already
     finally:
         undisturbed.clean_up()
+    with prefect_server(store / ".server") as server:
+        play(lines, note, server, options.kills, store, until)
+    print(table([x for x in lines if "fault" in x]))
+    told = figures([x for x in lines if "fault" in x], [x for x in lines if "owed" in x])
+    print(json.dumps(told))
+    wrong = sum(told[k] for k in ("lost", "duplicated", "changed", "unequal"))
+    wrong += told["faults_found_by_verify"]
+    return 1 if wrong else 0
+
+
+def play(
+    lines: list[dict[str, Any]],
+    note: Callable[[Noted | Ended], None],
+    server: str,
+    wanted: int,
+    store: Path,
+    until: float,
+) -> None:
+    """Kill after kill, story after story, from where the lines end until there are so many, or it
+    is late."""
     story: Story | None = None
     try:
         while True:
             kills = [x for x in lines if "fault" in x]
             ended = [x for x in lines if "owed" in x]
             of_story = [k for k in kills if k["story"] == len(ended)]
-            story = story or Story(store, len(ended))
+            story = story or Story(store, len(ended), server)
             late = time.monotonic() > until
-            if of_story and (len(of_story) == len(STORY) or len(kills) >= options.kills):
+            if of_story and (len(of_story) == len(faults_of(len(ended))) or len(kills) >= wanted):
                 if late:
                     break
                 note(story.finish())
                 story = None
-            elif late or len(kills) >= options.kills:
+            elif late or len(kills) >= wanted:
                 break
             else:
-                note(story.kill(STORY[len(of_story)]))
+                note(story.kill(story.faults[len(of_story)]))
     finally:
         if story is not None:
             story.end_command()
-    told = figures([x for x in lines if "fault" in x], [x for x in lines if "owed" in x])
-    print(json.dumps(told))
-    wrong = told["lost"] + told["duplicated"] + told["changed"] + told["unequal"]
-    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

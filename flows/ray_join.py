@@ -14,7 +14,7 @@ from lbt_core import UserError
 PROBE_S = 15.0
 # A cluster that is just starting (a job's first seconds) opens its port a little later
 PORT_S = 20.0
-TOKEN_HELP = (
+JOIN_HELP = (
     "the cluster asks for a token and this process has none, or another: set RAY_AUTH_TOKEN, or "
     "RAY_AUTH_TOKEN_PATH to the file, or copy ~/.ray/auth_token from the machine of its head"
 )
@@ -50,7 +50,7 @@ def _probe(address: str) -> None:
     try:
         nodes = GcsClient(address=address).get_all_node_info(timeout=PROBE_S)
     except AuthenticationError:
-        raise UserError(f"Ray at {address} refused this process: {TOKEN_HELP}") from None
+        raise UserError(f"Ray at {address} refused this process: {JOIN_HELP}") from None
     except Exception as error:
         raise UserError(
             f"Ray at {address} does not answer: {_one_line(error)}; is its head running, and may "

@@ -21,8 +21,9 @@ import psutil
 
 from lbt_core import UserError
 
-TOKEN = "LBT_SERVICES"
+TOKEN = "LBT_SERVICES"  # a variable's name  # nosec B105
 STATE = "services.json"
+EVERYWHERE = ("0.0.0.0", "::")  # compared with  # nosec B104
 GRACE_S = 10.0
 
 
@@ -52,7 +53,7 @@ class Services:
     @property
     def ui(self) -> str:
         """The address to open."""
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        host = "127.0.0.1" if self.host in EVERYWHERE else self.host
         return f"http://{host}:{self.port}"
 
     @property

@@ -5,6 +5,7 @@ actor takes a bounded number of calls at once; one that dies is set aside until 
 its calls fail with ``ActorLost`` (an infrastructure error: the shard is tried again elsewhere).
 """
 
+import logging
 import re
 import threading
 import time
@@ -27,6 +28,11 @@ START_ATTEMPTS = 3
 # Ray says that an actor is unavailable without saying when to ask again
 REBUILD_S = 0.5
 SHOWN = 800
+# A stopped process, or one whose machine hangs, ends no call. An engine at work can be asked beside
+# its calls; on a machine with fifty processes a core it took seconds to answer, not minutes.
+QUIET_S = 30.0
+SILENT_S = 90.0
+_log = logging.getLogger(__name__)
 
 
 class ActorLost(RuntimeError):
@@ -48,6 +54,33 @@ class _Member:
     in_flight: int = 0
     up: bool = True
     gone: str = ""
+
+
+class _Pulse:
+    """Whether an actor that sends nothing still answers: it is asked after QUIET_S, and has
+    SILENT_S from then on."""
+
+    def __init__(self, member: _Member) -> None:
+        self._member = member
+        self._question: Any = None
+        self.felt()
+
+    def felt(self) -> None:
+        """It has just sent something."""
+        self._since, self._question = time.monotonic(), None
+
+    def silent(self) -> float:
+        """For how many seconds it has sent nothing, once that is too long; else 0."""
+        quiet = time.monotonic() - self._since
+        if quiet < QUIET_S:
+            return 0.0
+        if self._question is None:
+            self._question = self._member.handle.ready.remote()
+        elif ray.wait([self._question], timeout=0)[0]:
+            self.felt()
+        elif quiet > QUIET_S + SILENT_S:
+            return quiet
+        return 0.0
 
 
 class Dispatcher:
@@ -111,7 +144,7 @@ class Dispatcher:
         try:
             return member.name, fetch(getattr(member.handle, method).remote(*args))
         except RayActorError as error:
-            self._set_aside(member, error)
+            self._set_aside(member)
             raise ActorLost(f"{member.name} died ({_last_line(error)})") from None
         except RayTaskError as error:
             raise error.as_instanceof_cause() from None
@@ -124,20 +157,25 @@ class Dispatcher:
         """What a method yields on the least loaded actor, piece by piece, with the actor's name.
 
         The method gets a ticket after its arguments; where the pieces are not taken to the end, the
-        method ``drop`` gets it. Raises ActorLost, NoActorLeft, Drained, or what the method raised.
+        method ``drop`` gets it. An actor that is stopped counts as lost until it answers again.
+        Raises ActorLost, NoActorLeft, Drained, or what the method raised.
         """
         member, ticket, ended = self._take(), uuid.uuid4().hex, False
+        pulse = _Pulse(member)
         try:
             start = getattr(member.handle, method).options(num_returns="streaming")
             pieces = start.remote(*args, ticket)
             while True:
                 if ray.wait([pieces], timeout=draining.POLL_S)[0]:
                     yield member.name, ray.get(next(pieces))
+                    pulse.felt()
                 draining.check()
+                if silent := pulse.silent():
+                    raise self._given_up(member, silent)
         except StopIteration:
             ended = True
         except RayActorError as error:
-            self._set_aside(member, error)
+            self._set_aside(member)
             raise ActorLost(f"{member.name} died ({_last_line(error)})") from None
         except RayTaskError as error:
             raise error.as_instanceof_cause() from None
@@ -196,7 +234,16 @@ class Dispatcher:
                     return member
                 self._changed.wait(timeout=1.0)
 
-    def _set_aside(self, member: _Member, error: RayActorError) -> None:
+    def _given_up(self, member: _Member, silent: float) -> ActorLost:
+        self._set_aside(member)
+        reason = (
+            f"{member.name} has not answered for {silent:.0f} s: it is stopped, or its machine "
+            "hangs; what it was asked is asked of others, or of it once it answers"
+        )
+        _log.warning(reason)
+        return ActorLost(reason)
+
+    def _set_aside(self, member: _Member) -> None:
         """Take no more calls to a member until it is ready again; watch it from a thread."""
         with self._changed:
             if not member.up or member.gone:

@@ -166,7 +166,7 @@ def _new_services(
         services.ray_dashboard = f"http://{node}:{dashboard_port}"
         # its own folder: another `ray.init()` on this machine must not join this cluster unasked,
         # and a short path: Unix sockets allow 107 characters
-        services.ray_temp = tempfile.mkdtemp(prefix="lbt-ray-", dir="/tmp")
+        services.ray_temp = tempfile.mkdtemp(prefix="lbt-ray-", dir="/tmp")  # nosec B108
         # Ray's own ports are open on every interface, whatever address its node has
         token = home / "ray-token"
         home.mkdir(parents=True, exist_ok=True)

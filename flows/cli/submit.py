@@ -77,7 +77,7 @@ def slurm(
 
 def render(**values: object) -> str:
     """The batch file."""
-    environment = jinja2.Environment(
+    environment = jinja2.Environment(  # a shell script  # nosec B701
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

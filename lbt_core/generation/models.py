@@ -70,7 +70,8 @@ def commit_of(path: str, revision: str | None) -> str | None:
         return revision
     try:
         return HfApi().model_info(path, revision=revision, timeout=HUB_TIMEOUT_S).sha
-    except Exception:  # no network, no leave, no such repository: whoever loads it says which
+    # no network, no leave, no such repository: whoever loads it says which
+    except Exception:  # nosec B110
         pass
     try:
         config = hf_hub_download(path, CONFIG, revision=revision, local_files_only=True)
