@@ -101,7 +101,7 @@ class RunIndex:
         exams = self._files(marks["exams"], "part-", self._exam_part)
         pairs = self._files(marks[""], "preferences.parquet", self._pair_part)
         tests = []
-        for arm in marks["evaluation"]:
+        for arm in sorted(marks["evaluation"], key=self._place_of):
             tests += self._files(marks[arm], "part-", partial(self._test_part, arm))
         return Contents(
             problems,
@@ -111,6 +111,12 @@ class RunIndex:
             _joined(tests, problems),
             dict(self._faults),
         )
+
+    def _place_of(self, folder: str) -> tuple[int, str]:
+        """Where an evaluation's folder comes: base, tuned model, controls, then what is foreign."""
+        known = ["base", *map(arm_folder, self.config.arms)]
+        name = folder.rsplit("/", 1)[-1]
+        return (known.index(name) if name in known else len(known), name)
 
     def _marks(self, folder: str) -> dict[str, Any]:
         """Path and a mark that changes with the content, of everything in a folder."""
