@@ -40,12 +40,15 @@ def preview_overrides(config: RunConfig, problems: int) -> tuple[str, ...]:
         "preferences.pairs=null",
         "controls=[]",
         "rounds=1",
-        "training.max_steps=2",
+        "training.max_steps=1",
+        f"training.per_device_batch_size={min(config.training.per_device_batch_size, 4)}",
+        "training.gradient_accumulation=1",
         "training.select=last",
         "training.guards.prompts=0",
         f"shards.problems={problems}",
         f"shards.evaluation_problems={problems}",
         "engines.count=1",
+        "tracking.kind=none",
     )
 
 

@@ -67,13 +67,11 @@ def small_run(uri: str, profile: str, overrides: Sequence[str], say: Say) -> boo
             return False
         lbt.unload()  # a model and its training do not share the memory, as in a run
         tuned = _trained(training, plan, pairs, rationales)
-        said(f"train: on {len(pairs)} pairs, {config.training.max_steps} steps, merged")
+        said(f"train: one step on {len(pairs)} pairs, merged")
         mark = plan.training_fingerprint(pairs)
-        write_shard(
-            store.files,
-            plan.evaluation_shards(ARM, mark)[0],
-            lbt.evaluate(plan.tested(0), tuned),
-        )
+        with _quiet_stderr():
+            answers = lbt.evaluate(plan.tested(0), tuned)
+        write_shard(store.files, plan.evaluation_shards(ARM, mark)[0], answers)
         said("evaluate: the tuned model")
     return True
 
@@ -94,7 +92,8 @@ def _generated(
 ) -> tuple[list[Preference], list[Rationale]]:
     """Rationales, exams, the base model's answers, scores and pairs, stored."""
     files = plan.files
-    rationales = lbt.sample(plan.taught(0))
+    with _quiet_stderr():
+        rationales = lbt.sample(plan.taught(0))
     write_shard(files, plan.sample_shards[0], rationales)
     said(f"sample: {len(rationales)} rationales, the engine's start included")
     answers = lbt.examine(rationales)
@@ -111,6 +110,19 @@ def _generated(
     pairs = [p for s in compute_pairs(plan, renderer, rationales, scores) for p in s.pairs]
     write_shard(files, plan.preference_shard(digest), pairs)
     return read_shard(files, plan.preference_shard(digest)), rationales
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Keeps what libraries print as they load a model, from C++ too, away from the terminal."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class _Clock:
