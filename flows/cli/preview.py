@@ -13,7 +13,7 @@ from lbt_core.method.exams import shown_example
 from lbt_core.method.prompts import Renderer
 from lbt_core.reporting.wording import visible
 from lbt_core.run.config import RunConfig
-from lbt_core.run.health import Tally, describe
+from lbt_core.run.health import Tally, describe, warnings
 from lbt_core.run.plan import Plan, model_path
 from lbt_core.run.record import RunStore
 from lbt_core.run.rendering import build_renderer
@@ -117,9 +117,15 @@ def show(store: RunStore, out: Console) -> None:
     _exam(out, plan, renderer, rationales, answers)
     _pairs(out, _plain(index.contents().pairs), config)
     _tests(out, _plain(index.contents().tests))
-    for stage, rows in (("rationales", rationales), ("exam answers", answers)):
-        shares = describe(tally_of(rows))
-        out.print(f"{stage}: {len(rows)}{', ' + shares if shares else ''}", highlight=False)
+    for name, stage, rows in (
+        ("rationales", "sample", rationales),
+        ("exam answers", "examine", answers),
+    ):
+        tally = tally_of(rows)
+        shares = describe(tally)
+        out.print(f"{name}: {len(rows)}{', ' + shares if shares else ''}", highlight=False)
+        for _, sentence in warnings(stage, tally, config):
+            out.print(f"Warning: {sentence}", highlight=False, markup=False)
 
 
 def tally_of(rows: Sequence[Rationale] | Sequence[ExamAnswer]) -> Tally:
