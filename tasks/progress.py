@@ -196,12 +196,13 @@ def describe_progress(progress: Progress, engines: Mapping[str, EngineStats], ra
 
 
 def describe_spent(progress: Progress) -> str:
-    """ "1,200 tokens of about 9,000 forecast", of what this attempt made and of what is owed; ""
-    without a forecast."""
+    """ "1,200 tokens of at most about 9,000 forecast", of what this attempt made and of what is
+    owed; "" without a forecast."""
     stages = [s for s in progress.stages() if progress.forecast.get(s.stage) and s.planned]
     worked = sum(s.tokens + s.prompt_tokens for s in stages)
     forecast = sum(progress.forecast[s.stage] * (s.planned - s.stored) // s.planned for s in stages)
-    return f"{worked:,} tokens of about {forecast:,} forecast" if worked and forecast else ""
+    said = f"{worked:,} tokens of at most about {forecast:,} forecast"
+    return said if worked and forecast else ""
 
 
 def describe_left(progress: Progress) -> str:

@@ -148,6 +148,7 @@ def train_step(
     # relative to the run, so that a store that is copied elsewhere goes on there
     summary["weights"] = f"training/{arm_folder(arm)}/{Path(result.weights).relative_to(folder)}"
     summary["merged"] = f"{where}/merged"
+    _name_base(Path(result.weights), context.config.teacher.path)
     upload(files, folder, f"training/{arm_folder(arm)}", _is_kept)
     upload(files, model, summary["merged"])
     if check is not None:
@@ -158,6 +159,19 @@ def train_step(
         f"train/{arm}", rows=len(pairs), tokens=result.tokens, seconds=summary["seconds"]
     )
     return False, mark
+
+
+def _name_base(weights: Path, teacher: str) -> None:
+    """Name an adapter's base as the configuration does, not by the folder that it was loaded from:
+    a copied run must not lead to a path of the machine that made it."""
+    path = weights / "adapter_config.json"
+    if not path.is_file():  # full fine-tuning
+        return
+    name = Path(teacher).name if teacher.startswith(("/", "~")) else teacher
+    config = json.loads(path.read_text("utf-8")) | {"base_model_name_or_path": name}
+    written = path.with_name(f".{path.name}")
+    written.write_text(json.dumps(config, indent=2), "utf-8")
+    written.replace(path)
 
 
 def _record(files: Files, where: str) -> dict[str, Any]:

@@ -50,23 +50,30 @@ def show(found: "Comparison", console: Console) -> None:
     """The tables for people."""
     from lbt_core.reporting import wording  # noqa: PLC0415 - heavy
 
-    table = Table("Pass@1, all test problems", *found.runs)
+    table = Table("model", *found.runs, title="Pass@1, all test problems", title_justify="left")
     for arm, row in found.pass1.items():
         table.add_row(arm, *(wording.with_interval(one) for one in row))
     console.print(table)
-    table = Table("on common problems", "run", "against", "problems", "difference", "p")
+    table = Table(title="Pass@1 on the test problems that both have", title_justify="left")
+    table.add_column("model", no_wrap=True)
+    for name in ("run", "against", "problems", "difference", "p"):
+        table.add_column(name)
     for d in found.paired:
         interval = f"[{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
         change = f"{wording.points(d.difference)} {interval}"
         cells = (d.arm, d.second, d.first, d.problems, change, wording.p_value(d.p))
         table.add_row(*map(_text, cells))
     console.print(table)
-    table = Table("pairs of", "pairs", "against", "pairs", "in both", "the other way round")
+    table = Table(title="Preference pairs in common", title_justify="left")
+    for name in ("run", "pairs", "against", "its pairs", "in both", "the other way round"):
+        table.add_column(name)
     for s in found.pairs:
         cells = (s.second, s.second_pairs, s.first, s.first_pairs, s.common, s.exchanged)
         table.add_row(*map(_text, cells))
     console.print(table)
-    table = Table("setting", *found.runs)
+    table = Table(title="Settings that differ", title_justify="left")
+    for name in ("setting", *found.runs):
+        table.add_column(name, overflow="fold")
     for name, values in found.settings.items():
         table.add_row(name, *map(_text, values))
     console.print(table if found.settings else "The settings are the same.")

@@ -82,15 +82,17 @@ def status(
 
 def status_table(run: str, stages: list[StageStatus]) -> Table:
     """The stages as a table."""
-    table = Table("stage", title=run, title_justify="left")
-    for name in ("shards planned", "done", "owed", "rows planned", "rows done", "rows/s", "left"):
+    table = Table(title=run, title_justify="left")
+    table.add_column("stage", no_wrap=True)  # which is otherwise cut first
+    for name in ("shards", "owed", "rows", "rows/s", "left"):
         table.add_column(name, justify="right")
     for s in stages:
-        planned = "?" if s.planned_rows is None else f"{s.planned_rows:,}"
+        whole = s.planned_rows in (None, s.rows)
+        rows = f"{s.rows:,}" if whole else f"{s.rows:,} of {s.planned_rows:,}"
         owed = f"[yellow]{s.owed}[/yellow]" if s.owed else "0"
         rate = "" if s.pace.rows_per_second is None else f"{s.pace.rows_per_second:,.1f}"
-        done, rows = str(s.done), f"{s.rows:,}"
-        table.add_row(s.stage, str(s.planned), done, owed, planned, rows, rate, describe_time(s))
+        shards = f"{s.done:,} of {s.planned:,}"
+        table.add_row(s.stage, shards, owed, rows, rate, describe_time(s))
     return table
 
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from lbt_core.method.exams import shown_example
 from lbt_core.method.prompts import Renderer
 from lbt_core.reporting.wording import visible
 from lbt_core.run.config import RunConfig
-from lbt_core.run.health import Tally, describe
+from lbt_core.run.health import Tally, describe, warnings
 from lbt_core.run.plan import Plan, model_path
 from lbt_core.run.record import RunStore
 from lbt_core.run.rendering import build_renderer
@@ -39,33 +40,61 @@ def preview_overrides(config: RunConfig, problems: int) -> tuple[str, ...]:
         "preferences.pairs=null",
         "controls=[]",
         "rounds=1",
-        "training.max_steps=2",
+        "training.max_steps=1",
+        f"training.per_device_batch_size={min(config.training.per_device_batch_size, 4)}",
+        "training.gradient_accumulation=1",
+        "training.select=last",
         "training.guards.prompts=0",
         f"shards.problems={problems}",
+        f"shards.evaluation_problems={problems}",
         "engines.count=1",
+        "tracking.kind=none",
     )
 
 
-def preview(profile: str, overrides: Sequence[str], config: RunConfig, problems: int) -> None:
+def preview(
+    profile: str, overrides: Sequence[str], config: RunConfig, problems: int, store: str
+) -> None:
     """Run in a temporary store and print every stage's prompts and texts. Exits with 1 where the
-    small run did not get to its end; what it made is printed all the same."""
-    from flows.cli.run import execute, preflight  # noqa: PLC0415 - it imports this module
+    small run did not get to its end; what it made is printed all the same. ``store`` is the long
+    run's: a server that is started for the preview keeps its database there."""
+    from flows.cli.run import preflight  # noqa: PLC0415 - it imports this module
     from lbt_core.run.config import load_config  # noqa: PLC0415 - beside its use
 
     given = (*overrides, *preview_overrides(config, problems))
     console = Console(stderr=True)
-    with tempfile.TemporaryDirectory(prefix="lbt-preview-") as store:
-        uri = f"{store}/preview"
-        preflight(uri, load_config(profile, given))
-        status = 0
-        try:
-            execute(uri, profile, store, "preview", given, None, console, False)
-        except typer.Exit as stop:
-            status = stop.exit_code
+    with tempfile.TemporaryDirectory(prefix="lbt-preview-") as folder:
+        uri = f"{folder}/preview"
+        small = load_config(profile, given)
+        preflight(uri, small)
+        finished = _make(uri, profile, given, small, console, store)
         if (Path(uri) / "problems").exists():
             show(RunStore.open(uri), Console(soft_wrap=True))
-        if status:
-            raise typer.Exit(status)
+        if not finished:
+            raise typer.Exit(1)
+
+
+def _make(
+    uri: str,
+    profile: str,
+    given: Sequence[str],
+    config: RunConfig,
+    console: Console,
+    store: str,
+) -> bool:
+    """Make the small run; whether it got to its end."""
+    from flows.cli.run import execute, prefect_home  # noqa: PLC0415 - it imports this module
+    from flows.cli.small_run import small_run, suits  # noqa: PLC0415 - heavy
+
+    if suits(config):
+        say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+        return small_run(uri, profile, given, say)
+    folder, name = uri.rsplit("/", 1)
+    try:
+        execute(uri, profile, folder, name, tuple(given), None, console, False, prefect_home(store))
+    except typer.Exit:
+        return False
+    return True
 
 
 def show(store: RunStore, out: Console) -> None:
@@ -88,9 +117,15 @@ def show(store: RunStore, out: Console) -> None:
     _exam(out, plan, renderer, rationales, answers)
     _pairs(out, _plain(index.contents().pairs), config)
     _tests(out, _plain(index.contents().tests))
-    for stage, rows in (("rationales", rationales), ("exam answers", answers)):
-        shares = describe(tally_of(rows))
-        out.print(f"{stage}: {len(rows)}{', ' + shares if shares else ''}", highlight=False)
+    for name, stage, rows in (
+        ("rationales", "sample", rationales),
+        ("exam answers", "examine", answers),
+    ):
+        tally = tally_of(rows)
+        shares = describe(tally)
+        out.print(f"{name}: {len(rows)}{', ' + shares if shares else ''}", highlight=False)
+        for _, sentence in warnings(stage, tally, config):
+            out.print(f"Warning: {sentence}", highlight=False, markup=False)
 
 
 def tally_of(rows: Sequence[Rationale] | Sequence[ExamAnswer]) -> Tally:

@@ -60,7 +60,7 @@ def run(
     if preview is not None:
         from flows.cli.preview import preview as show_preview  # noqa: PLC0415 - only where used
 
-        show_preview(profile, tuple(overrides or ()), config, preview)
+        show_preview(profile, tuple(overrides or ()), config, preview, store)
         return
     stage = _stage(discard_from)
     preflight(uri, config, stage)
@@ -120,6 +120,11 @@ def _owner(files: Files) -> Owner | None:
         raise UserError(f"store {files.uri} cannot be read: {error.args[-1]}") from None
 
 
+def prefect_home(store: str) -> Path:
+    """Where the Prefect server of runs in a store keeps its database, for the next one to find."""
+    return Path(store) / ".prefect" if Files(store).is_local else Path.home() / ".lbt"
+
+
 def execute(
     uri: str,
     profile: str,
@@ -129,13 +134,15 @@ def execute(
     discard_from: Stage | None,
     console: Console,
     verbose: bool,
+    home: Path | None = None,
 ) -> dict[str, Any]:
-    """Run the flow with its services and a terminal display. Exits with 1 where it failed."""
+    """Run the flow with its services and a terminal display. ``home`` is where a server that is
+    started for it keeps its database, by default the store's. Exits with 1 where it failed."""
     from flows.local import services  # noqa: PLC0415 - heavy
     from flows.signals import Terminated, terminated_raises  # noqa: PLC0415 - heavy
 
     bars = console.is_terminal and not verbose
-    home = Path(store) / ".prefect" if Files(store).is_local else Path.home() / ".lbt"
+    home = home or prefect_home(store)
     with contextlib.ExitStack() as stack:
         with console.status("Starting Prefect and Ray …") if bars else _announce(console):
             stack.enter_context(terminated_raises())

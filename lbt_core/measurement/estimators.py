@@ -198,11 +198,14 @@ def paired_difference(
 ) -> Difference:
     """Mean of second minus first over the same problems, with a percentile bootstrap interval.
 
-    Problems are resampled, so the interval is over problems alone.
+    Problems are resampled, so the interval is over problems alone. Values are shares, 0 to 1; a
+    single problem says nothing, and its interval is all that is possible.
     """
     from scipy.stats import bootstrap  # noqa: PLC0415 (heavy import, only where used)
 
     differences = np.asarray(second, dtype=float) - np.asarray(first, dtype=float)
+    if len(differences) == 1:
+        return Difference(float(differences[0]), -1.0, 1.0)
     interval = bootstrap(
         (differences,),
         np.mean,

@@ -166,7 +166,7 @@ def _paired(arm: str, name: str, first: Side, other: str, second: Side) -> Paire
     right = [[one[key] for key in common] for one in answered]
     test = mcnemar(*right)
     found = paired_difference([float(v) for v in right[0]], [float(v) for v in right[1]])
-    same = right[0] == right[1]
+    same = len(common) > 1 and right[0] == right[1]
     return Paired(
         arm,
         name,

@@ -55,14 +55,18 @@ class Tally:
 
 
 def describe(tally: Tally) -> str:
-    """Shares worth seeing, "12 % cut off, 3 % undecided"; "" where there are none."""
+    """Shares worth seeing, "12 % cut off, <1 % undecided"; "" where there are none."""
     shares = (
         (tally.ended("length"), "cut off"),
         (tally.ended("error"), "failed"),
         (tally.share("undecided"), "undecided"),
         (tally.share("unparsable"), "unparsable"),
     )
-    return ", ".join(f"{100 * share:.0f} % {name}" for share, name in shares if share > 0)
+    return ", ".join(
+        f"{f'{100 * share:.0f}' if share >= 0.01 else '<1'} % {name}"
+        for share, name in shares
+        if share > 0
+    )
 
 
 def warnings(stage: str, tally: Tally, config: RunConfig) -> list[tuple[str, str]]:

@@ -66,6 +66,10 @@ class Session:
     def close(self) -> None:
         """End the graders and the engines that were loaded here."""
         self._graders.close()
+        self.unload()
+
+    def unload(self) -> None:
+        """End the engines that were loaded here, for their memory; the next call loads anew."""
         for engine in self._loaded.values():
             engine.close()
         self._loaded.clear()
@@ -80,6 +84,22 @@ class Session:
             renderer=renderer_for(self._served_to(self.config.teacher), self._renderer),
             seed=self.config.seed,
             generate=lambda requests: self._generate(self.config.teacher, requests),
+            grade=self._graders.grade_many,
+        )
+
+    def evaluate(
+        self, problems: Sequence[Problem], model: ModelConfig | None = None
+    ) -> list[Rationale]:
+        """Graded greedy answers, one a problem, of a model or of the teacher: Pass@1 is the share
+        of them that is right."""
+        asked = model if model is not None else self.config.teacher
+        return sample(
+            problems,
+            samples=1,
+            settings=Settings(0.0, 0, 1.0, self.config.evaluation.max_new_tokens),
+            renderer=renderer_for(self._served_to(asked), self._renderer),
+            seed=self.config.seed,
+            generate=lambda requests: self._generate(asked, requests),
             grade=self._graders.grade_many,
         )
 

@@ -53,13 +53,18 @@ def with_forecast(stages: Sequence[StageStatus], forecast: Mapping[str, int]) ->
 
 
 def describe_cost(stages: Sequence[StageStatus]) -> str:
-    """ "cost so far: 1,200 tokens of about 9,000 forecast (13 %)"; "" without a forecast."""
+    """ "cost so far: 1,200 tokens of at most about 9,000 forecast (13 %)"; "" without a forecast.
+
+    It is an upper bound: rationales that are identical share their exams. What a complete run took
+    is therefore most often less, and is said without the "so far".
+    """
     forecast = sum(s.forecast_tokens or 0 for s in stages)
     spent = sum(s.pace.tokens for s in stages)
     if not forecast:
         return ""
+    so_far = " so far" if any(s.owed for s in stages) else ""
     share = spent / forecast
-    return f"cost so far: {spent:,} tokens of about {forecast:,} forecast ({share:.0%})"
+    return f"cost{so_far}: {spent:,} tokens of at most about {forecast:,} forecast ({share:.0%})"
 
 
 def open_plan(store: RunStore) -> Plan:

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from lbt_process import ROOT
 from made_run import config_of, make_run
 
-from flows.cli.preview import preview_overrides, show
+from flows.cli.preview import preview_overrides, show, tally_of
 from lbt_core.method.prompts import Renderer
 from lbt_core.run.config import differences, load_config, profile_names
+from lbt_core.run.health import warnings
+from lbt_core.store import read_shard, write_shard
 
 
 @pytest.mark.parametrize("profile", profile_names())
@@ -57,6 +60,22 @@ def test_texts_cannot_drive_the_terminal(tmp_path: Path) -> None:
     )
     assert not {"\x1b", "\x07", "\u202e"} & set(text)
     assert "[red]x[/red]" in text and "⟨U+001B⟩" in text
+
+
+def test_a_run_that_looks_wasted_is_called_so(tmp_path: Path) -> None:
+    config = config_of()
+    whole = make_run(str(tmp_path / "made"), config)
+    shard = whole.plan.sample_shards[0]
+    rows = [replace(r, finish_reason="length") for r in read_shard(whole.store.files, shard)]
+    assert len(rows) >= 30
+    cut = [w for _, w in warnings("sample", tally_of(rows), config)]
+    for one in whole.plan.sample_shards:
+        rows = [replace(r, finish_reason="length") for r in read_shard(whole.store.files, one)]
+        write_shard(whole.store.files, one, rows, replace=True)
+    out = io.StringIO()
+    show(whole.store, Console(file=out, soft_wrap=True, width=300))
+    assert cut and "sampling.max_new_tokens" in cut[0]
+    assert "Warning: sample: 100%" in out.getvalue()
 
 
 @pytest.mark.long

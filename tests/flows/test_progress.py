@@ -80,7 +80,7 @@ def test_a_line_says_rate_and_cost_against_the_forecast() -> None:
     progress.finish("sample", rows=30, seconds=10.0, tokens=200, prompt_tokens=100)
     line = describe_progress(progress, {}, 0.0)
     assert "sample 2/4 (3.0 rows/s)" in line
-    assert "300 tokens of about 3,000 forecast" in line
+    assert "300 tokens of at most about 3,000 forecast" in line
 
 
 def test_a_shard_wakes_whoever_waits_for_it() -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from unittest.mock import ANY
 
 import psutil
 import pytest
@@ -87,6 +88,16 @@ def test_an_endpoint_that_is_killed_and_restarted_loses_nothing(tmp_path: Path) 
         assert [fault for _, fault in verify_run(plan) if fault] == []
         served = store.record["endpoints"]["teacher"]
         assert served["api"] == "completions" and served["exact"] and served["extended"]
+        # the same command again: what is served is looked at, nothing is done
+        again = Lbt.start(tmp_path / "again.log", *command)
+        try:
+            assert again.finish() == figures | {
+                "worked_shards": 0,
+                "resumed_shards": ANY,
+                "seconds": ANY,
+            }
+        finally:
+            again.clean_up()
     finally:
         if lbt is not None:
             lbt.clean_up()

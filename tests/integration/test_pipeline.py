@@ -1,5 +1,6 @@
 """The whole DAG through a real Prefect server, real Ray and real vLLM, on a handful of problems."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,13 @@ def test_tuned_model_can_be_loaded(first):
 
     model = AutoModelForCausalLM.from_pretrained(first[2] / "model" / "tuned" / "merged")
     assert model.num_parameters() > 0
+
+
+def test_adapters_name_their_base_and_no_folder_of_this_machine(first):
+    configs = list(first[2].glob("training/*/weights/adapter_config.json"))
+    assert len(configs) == 2
+    for path in configs:
+        assert json.loads(path.read_text())["base_model_name_or_path"] == "embedded"
 
 
 def test_nothing_that_it_started_lives_on(first):

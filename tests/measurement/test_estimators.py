@@ -191,3 +191,8 @@ def test_kappa_of_students_without_any_variation_is_undefined() -> None:
     answers = [exam_answer(student, "r", "e", True) for student in ("a", "b")]
     (found,) = student_agreement(answers)
     assert (found.kappa, found.correlation) == (None, None)
+
+
+def test_one_problem_says_nothing_of_a_difference():
+    found = paired_difference([0.0], [1.0])
+    assert (found.value, found.low, found.high) == (1.0, -1.0, 1.0)

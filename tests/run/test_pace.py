@@ -35,4 +35,7 @@ def test_cost_is_held_against_the_forecast():
     stages = [StageStatus("sample", 4, 1, 40, 10, pace=Pace(tokens=100))]
     assert describe_cost(stages) == ""
     said = describe_cost(with_forecast(stages, {"sample": 400}))
-    assert said == "cost so far: 100 tokens of about 400 forecast (25%)"
+    assert said == "cost so far: 100 tokens of at most about 400 forecast (25%)"
+    done = [StageStatus("sample", 4, 4, 40, 40, pace=Pace(tokens=100))]
+    said = describe_cost(with_forecast(done, {"sample": 400}))
+    assert said == "cost: 100 tokens of at most about 400 forecast (25%)"
