@@ -18,10 +18,13 @@ AT_ONCE = 2
 
 
 def histories(seeds: range) -> dict[str, Any]:
-    logging.disable(logging.ERROR)
     shm = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as scratch:
-        return simulation.play_all(seeds, Path(scratch))
+    logging.disable(logging.ERROR)
+    try:
+        with tempfile.TemporaryDirectory(dir=shm if shm.is_dir() else None) as scratch:
+            return simulation.play_all(seeds, Path(scratch))
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 @pytest.mark.slow
