@@ -59,7 +59,9 @@ def test_cache_is_bounded_and_keyed_by_the_normalised_answer(decay: OdeProblem) 
     first = cache.grade("p", decay, "$y = C e^{-3x}$")
     # prose is part of an unmarked answer
     assert cache.grade("p", decay, "so $y  =  C e^{-3x}$") is not first
-    assert cache.grade("p", decay, "[[Final Answer]]:\n$y =  C e^{-3x}$") is first
+    again = cache.grade("p", decay, "[[Final Answer]]:\n$y =  C e^{-3x}$")
+    assert (again.verdict, again.seconds) == (first.verdict, first.seconds)  # remembered, but
+    assert (first.answer, again.answer) == ("y = C e^{-3x}", "y =  C e^{-3x}")  # each its own text
     cache.grade("p", decay, "$y=2$")
     assert len(cache.grades) == 2
 
