@@ -1,6 +1,5 @@
 """The diagnostics of a stored run, each with what it tells, for its report."""
 
-import os
 import random
 from collections import defaultdict
 from collections.abc import Sequence
@@ -23,11 +22,11 @@ from lbt_core.measurement.estimators import (
 from lbt_core.method.sampling import GradeMany
 from lbt_core.method.votes import ballots, frequent_wrong
 from lbt_core.reporting.inputs import Diagnostic
+from lbt_core.run.grade_pool import grade_pool
 from lbt_core.run.plan import Plan, student_labels
 from lbt_core.run.results import exam_columns
 from lbt_core.store import read_shard
 from lbt_core.store.rows import ExamAnswer, Rationale, Score
-from lbt_core.subjects import GradePool
 
 # Comparisons of wrong answers with each other, at most: some ten seconds of one core; and wrong
 # answers of one problem that are compared, so that these go round.
@@ -40,13 +39,7 @@ def stored_diagnostics(
     plan: Plan, rationales: Sequence[Rationale], scores: Sequence[Score]
 ) -> list[Diagnostic]:
     """``run_diagnostics`` with the run's own number of grading workers, started for this."""
-    grading = plan.config.grading
-    with GradePool(
-        grading.workers_on(len(os.sched_getaffinity(0))),
-        grading.time_limit_s,
-        grading.memory_mib,
-        subject=plan.config.subject,
-    ) as pool:
+    with grade_pool(plan.config) as pool:
         return run_diagnostics(plan, rationales, scores, pool.grade_many)
 
 

@@ -2,7 +2,6 @@
 an orchestrator or a cluster.
 """
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from types import TracebackType
@@ -16,11 +15,12 @@ from lbt_core.method.sampling import sample
 from lbt_core.run.config import ModelConfig, endpoint_key, load_config
 from lbt_core.run.endpoints import look_at, renderer_for, roles
 from lbt_core.run.engine_spec import engine_spec, machine_device, remote_spec
+from lbt_core.run.grade_pool import grade_pool
 from lbt_core.run.plan import model_path, student_labels
 from lbt_core.run.preparation import check_corpus, design_exams, prepare
 from lbt_core.run.rendering import build_renderer
 from lbt_core.store.rows import ExamAnswer, Problem, Rationale, Score
-from lbt_core.subjects import GradePool, load_subject
+from lbt_core.subjects import load_subject
 
 
 class Session:
@@ -39,13 +39,7 @@ class Session:
         self.subject = load_subject(self.config.subject)
         self.problems: dict[str, list[Problem]] = prepare(self.config)
         """Problems by split: train, exam, validation, test."""
-        grading = self.config.grading
-        self._graders = GradePool(
-            grading.workers_on(len(os.sched_getaffinity(0))),
-            grading.time_limit_s,
-            grading.memory_mib,
-            subject=self.config.subject,
-        )
+        self._graders = grade_pool(self.config)
         teacher = self.config.teacher
         self._renderer = build_renderer(self.config.prompt, model_path(teacher), teacher.revision)
         self._engine = engine
