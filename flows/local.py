@@ -1,15 +1,17 @@
 """A Prefect server and a Ray cluster for one command, where none is given; ended with it."""
 
 import contextlib
+import importlib
 import logging
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import ray
@@ -34,12 +36,29 @@ def services(home: Path, log_level: str) -> Iterator[None]:
     """
     environment = read_environment()
     with contextlib.ExitStack() as stack:
-        url = environment.prefect_api_url or stack.enter_context(prefect_server(home))
+        url, wait = environment.prefect_api_url, _nothing
+        if url is None:
+            url, wait = stack.enter_context(starting_server(home))
         # Prefect reads these when it is imported, and all of its threads go by them
         os.environ |= QUIET | {"PREFECT_API_URL": url, "PREFECT_LOGGING_LEVEL": log_level}
         stack.callback(_drain_prefect)
+        # the server, Ray and the imports take seconds each, mostly of waiting: side by side
+        imports = threading.Thread(target=_import_flows, daemon=True)
+        imports.start()
         stack.enter_context(ray_cluster(environment.ray_address, environment.cpus))
+        wait()
+        imports.join()
         yield
+
+
+def _nothing() -> None:
+    """Waits for a server that is somebody else's: not at all."""
+
+
+def _import_flows() -> None:
+    """What the command imports next; what it raises is raised there again."""
+    with contextlib.suppress(Exception):
+        importlib.import_module("flows.pipeline")
 
 
 def _drain_prefect() -> None:
@@ -89,7 +108,15 @@ def _start_ray(cpus: int) -> None:
 
 @contextlib.contextmanager
 def prefect_server(home: Path) -> Iterator[str]:
-    """A Prefect server on a free loopback port; yields its API's URL."""
+    """A Prefect server on a free loopback port; yields its API's URL once it answers."""
+    with starting_server(home) as (url, wait):
+        wait()
+        yield url
+
+
+@contextlib.contextmanager
+def starting_server(home: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """A Prefect server that is being started: its API's URL, and what waits until it answers."""
     home.mkdir(parents=True, exist_ok=True)
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
@@ -104,8 +131,7 @@ def prefect_server(home: Path) -> Iterator[str]:
             start_new_session=True,
         )
     try:
-        _wait_healthy(f"{url}/health", process, log)
-        yield url
+        yield url, lambda: _wait_healthy(f"{url}/health", process, log)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)

@@ -156,6 +156,8 @@ def _do(context: RunContext, stages: Sequence[Stage], started: float) -> dict[st
     logger = get_run_logger()
     resumed = 0
     if "prepare" in stages:
+        if "sample" in stages and not context.prepared:
+            context.engines(context.config.teacher).start_early()
         with interruptible():
             prepared = prepare_step(context)
         resumed += sum(s.stored for s in prepared)

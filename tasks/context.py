@@ -20,6 +20,7 @@ from lbt_core.run.record import RunStore
 from lbt_core.run.rendering import build_renderer
 from lbt_core.store import Files
 from lbt_core.store.rows import Problem
+from lbt_core.store.shards import inspect_shard
 from tasks.engines import EnginePool, cluster_device, end_idle_engines
 from tasks.graders import GradingPool
 from tasks.progress import Progress
@@ -99,6 +100,12 @@ class RunContext:
     def pinned(self, model: ModelConfig) -> ModelConfig:
         """A model of this run at the commit that the run is on, wherever its branch has got to."""
         return self.plan.pinned(model)
+
+    @property
+    def prepared(self) -> bool:
+        """Whether the problems are stored: then sampling may be, too."""
+        shards = self.plan.problem_shards().values()
+        return all(inspect_shard(self.files, shard).state == "whole" for shard in shards)
 
     def engine_stats(self) -> dict[str, EngineStats]:
         """Counters and gauges of the running engines, by name."""

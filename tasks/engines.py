@@ -32,6 +32,7 @@ from lbt_core.generation.gpus import missing_build_tools
 from lbt_core.run.config import EngineConfig, endpoint_key, read_environment
 from lbt_core.store.scratch import local_folder
 from tasks.dispatch import ActorLost, ActorRefused, Dispatcher
+from tasks.draining import Drained
 
 NAMESPACE = "lbt"
 PREFIX = "lbt-engine-"
@@ -207,6 +208,16 @@ class EnginePool:
                     raise ModelCannotLoad(self._refused) from None
                 self._dispatcher = dispatcher
             return self._dispatcher
+
+    def start_early(self) -> None:
+        """Start the engines beside other work. What fails is raised to whoever needs them, who
+        tries again."""
+
+        def load() -> None:
+            with contextlib.suppress(ActorLost, ModelCannotLoad, Drained):
+                self.start()
+
+        threading.Thread(target=load, name="engines", daemon=True).start()
 
     def close(self) -> None:
         """End the engines and wait until their memory is free. Raises ActorLost otherwise."""

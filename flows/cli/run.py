@@ -24,6 +24,9 @@ from tasks.trackers import check_tracking
 
 Store = Annotated[str, typer.Option(help="Folder or URI that holds the runs.")]
 Profile = Annotated[str, typer.Option(help="Profile (see `lbt profiles`) or a YAML file.")]
+RunName = Annotated[
+    str | None, typer.Option(help="Name of the run in the store.", show_default="the profile's")
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", help="Override a setting: section.field=value. May be repeated."),
@@ -38,7 +41,7 @@ def register(app: typer.Typer) -> None:
 def run(
     profile: Profile = "demo",
     store: Store = "runs",
-    run: Annotated[str, typer.Option(help="Name of the run in the store.")] = "demo",
+    run: RunName = None,
     overrides: Overrides = None,
     discard_from: Annotated[
         str | None, typer.Option(help="Move outputs of this stage and later ones aside first.")
@@ -54,6 +57,7 @@ def run(
     Starts a local Prefect server and Ray and stops them after; joins those that PREFECT_API_URL
     and RAY_ADDRESS name. --preview shows prompts and texts of a few problems and keeps nothing.
     """
+    run = Path(profile).stem if run is None else run
     uri = run_uri(store, run)
     config = load_config(profile, overrides or ())
     require_extra("ray", "prefect")

@@ -11,7 +11,7 @@ from typing import Annotated
 import jinja2
 import typer
 
-from flows.cli.run import Overrides, Profile, Store
+from flows.cli.run import Overrides, Profile, RunName, Store
 from lbt_core import UserError
 from lbt_core.run.config import load_config
 from lbt_core.run.record import run_uri
@@ -40,7 +40,7 @@ def slurm(
     account: Annotated[str, typer.Option(help="Account.")] = "",
     profile: Profile = "demo",
     store: Store = "runs",
-    run: Annotated[str, typer.Option(help="Name of the run in the store.")] = "demo",
+    run: RunName = None,
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="Keep the batch file here.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Print the batch file, submit nothing.")] = False,
@@ -48,6 +48,7 @@ def slurm(
     """Submit a run to Slurm: it starts Ray on the nodes, runs, goes on when it is requeued, and
     leaves nothing behind. Prints the job's number. Store and code must be where all nodes see them.
     """
+    run = Path(profile).stem if run is None else run
     run_uri(store, run)
     load_config(profile, overrides or ())
     words = {"--time": time, "--partition": partition, "--account": account}

@@ -63,3 +63,22 @@ def test_store_that_does_not_answer(refused, monkeypatch: pytest.MonkeyPatch):
 
 def test_rounds_need_a_folder(refused):
     assert "rounds" in refused("--store", "memory://rounds", "--set", "rounds=2")
+
+
+def test_a_run_is_named_by_its_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    started: list[str] = []
+
+    def execute(uri: str, *_: object) -> dict[str, int]:
+        started.append(uri)
+        return {"worked_shards": 1}
+
+    monkeypatch.setattr("flows.cli.run.execute", execute)
+    own = tmp_path / "mine.yaml"
+    own.write_text("{}")
+    for profile in ("rehearsal", str(own)):
+        arguments = ["--profile", profile, "--store", str(tmp_path / "runs")]
+        monkeypatch.setattr(sys, "argv", ["lbt", "run", *arguments])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        assert not stop.value.code
+    assert started == [str(tmp_path / "runs" / name) for name in ("rehearsal", "mine")]
