@@ -3,6 +3,7 @@ grader killed at work: it ends with exactly the planned rows, no committed file 
 reproducible one's rows and weights are those of an undisturbed run."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGKILL
@@ -10,12 +11,14 @@ from signal import SIGKILL
 import pytest
 from lbt_process import Lbt, digests, settings, tables, weights
 
+from flows.local import prefect_server
 from lbt_core.run.record import RunStore
 from lbt_core.run.status import open_plan, verify_run
 
 pytestmark = pytest.mark.slow
 
 CHANGES: dict[str, object] = {
+    "controls": "[]",
     "shards__problems": 1,
     "engines__shards_in_flight": 1,
     "training__max_steps": 20,
@@ -45,17 +48,24 @@ def parts(run: Path, stage: str) -> int:
     return len(list((run / stage).glob("part-*.parquet")))
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """A Prefect server that commands report to, for those whose own one is not what is killed."""
+    with prefect_server(tmp_path_factory.mktemp("server")) as url:
+        yield {"PREFECT_API_URL": url}
+
+
 @pytest.fixture(scope="module", params=["inline", pytest.param("process", marks=pytest.mark.long)])
-def story(request, tmp_path_factory):
+def story(request, tmp_path_factory, server):
     chosen = LAYOUTS[request.param]
     store = tmp_path_factory.mktemp("store")
     run = store / "r"
     told = Story(run)
     started: list[Lbt] = []
 
-    def start(name: str) -> Lbt:
-        log = store / f"{name}.log"
-        started.append(Lbt.start(log, "run", "--store", str(store), "--run", "r", *chosen))
+    def start(name: str, joined: dict[str, str] | None = None) -> Lbt:
+        log, arguments = store / f"{name}.log", ("run", "--store", str(store), "--run", "r")
+        started.append(Lbt.start(log, *arguments, *chosen, environment=joined))
         return started[-1]
 
     def kill(lbt: Lbt, name: str, group: bool) -> None:
@@ -76,7 +86,7 @@ def story(request, tmp_path_factory):
         lbt.wait_for(lambda: parts(run, "exams") >= 2, "exam shards")
         kill(lbt, "examine", group=True)
 
-        lbt = start("train")
+        lbt = start("train", server)
         before = parts(run, "exams")
         lbt.wait_for(lambda: parts(run, "exams") > before, "a further exam shard")
         graders = lbt.family("ray::GradingActor")
@@ -99,7 +109,7 @@ def story(request, tmp_path_factory):
         told.corrupt_found = dict(verify_run(open_plan(RunStore.open(str(run)))))
         shard.write_bytes(good)
 
-        lbt = start("end")
+        lbt = start("end", server)
         told.figures = lbt.finish()
         told.logs["end"] = lbt.said()
         told.left["end"] = lbt.left_after(seconds=30)
@@ -156,12 +166,13 @@ def test_training_goes_on_from_its_checkpoint(story):
     assert story.figures["resumed_shards"] >= len(story.committed["train"])
 
 
-def test_rows_and_weights_are_those_of_an_undisturbed_run(story, tmp_path):
+def test_rows_and_weights_are_those_of_an_undisturbed_run(story, server, tmp_path):
     if not story.figures["reproducible"]:
         pytest.skip("the layout's rows depend on the order of work")
     log = tmp_path / "undisturbed.log"
     chosen = LAYOUTS["inline"]
-    lbt = Lbt.start(log, "run", "--store", str(tmp_path), "--run", "undisturbed", *chosen)
+    arguments = ("run", "--store", str(tmp_path), "--run", "undisturbed", *chosen)
+    lbt = Lbt.start(log, *arguments, environment=server)
     try:
         lbt.finish()
     finally:
