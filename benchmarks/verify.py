@@ -1,15 +1,22 @@
-"""How fast ``lbt verify`` reads a store: shards of rationales of the card's length, re-read whole.
+"""How fast ``lbt verify`` reads a store: shards of rationales of the card's length, re-read whole,
+and the command itself on a run whose rationales make up the size.
 
-``python -m benchmarks.verify --gb 1``; the last line is JSON: bytes, wall and CPU seconds a GB, and
-what is said of a shard with one flipped bit.
+``python -m benchmarks.verify --gb 1``; the last line is JSON: bytes, wall and CPU seconds a GB, the
+command's seconds by the clock, start included, and what is said of a shard with one flipped bit.
 """
 
 import argparse
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the tests' building blocks
+
+import made_run
 
 from lbt_core.store import Files, Shard, verify_shard
 from lbt_core.store.rows import Rationale
@@ -43,6 +50,19 @@ def written(files: Files, index: int) -> Shard[Rationale]:
     return shard
 
 
+def command(folder: Path, wanted: float) -> tuple[int, float]:
+    """Bytes of a run of that size, 1,920 long rationales, and the seconds of ``lbt verify``."""
+    size = int(wanted / 1920)
+    made_run._text = lambda problem, draw, right: (os.urandom(size).hex(), problem.answer)
+    sizes = ("corpus.generated.train=60", "sampling.num_rationales=32", "shards.problems=2")
+    made_run.make_run(str(folder / "r"), made_run.config_of("demo", *sizes), distinct=32)
+    stored = sum(p.stat().st_size for p in folder.rglob("*.parquet"))
+    began = time.monotonic()
+    asked = [sys.executable, "-m", "flows.cli", "verify", str(folder / "r")]
+    subprocess.run(asked, check=True, stdout=subprocess.DEVNULL)
+    return stored, time.monotonic() - began
+
+
 def main() -> None:
     """Write, read, spoil one bit, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -61,6 +81,8 @@ def main() -> None:
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
         said = verify_shard(files, shards[-1])
+    with tempfile.TemporaryDirectory() as folder:
+        stored, seconds = command(Path(folder), wanted)
     told = {
         "bytes": size,
         "files": len(shards),
@@ -68,6 +90,8 @@ def main() -> None:
         "cpu_s_per_gb": round(cpu / size * 1e9, 2),
         "faults_in_whole_files": len(faults),
         "flipped": said,
+        "run_bytes": stored,
+        "command_s_per_gb": round(seconds / stored * 1e9, 2),
     }
     print(json.dumps(told))
 
