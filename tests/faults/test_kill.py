@@ -30,6 +30,11 @@ LAYOUTS = {
     "process": settings(**CHANGES, engines__core="process", reproducible="false"),
 }
 TORN = "rationales/part-00001.parquet"
+SECRET = "hush-4f1d9c"
+SECRETS = {
+    name: SECRET
+    for name in ("LBT_ENDPOINT_KEY", "HF_TOKEN", "WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY")
+}
 
 
 @dataclass
@@ -49,9 +54,14 @@ def parts(run: Path, stage: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[dict[str, str]]:
+def server_home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def server(server_home: Path) -> Iterator[dict[str, str]]:
     """A Prefect server that commands report to, for those whose own one is not what is killed."""
-    with prefect_server(tmp_path_factory.mktemp("server")) as url:
+    with prefect_server(server_home) as url:
         yield {"PREFECT_API_URL": url}
 
 
@@ -65,7 +75,8 @@ def story(request, tmp_path_factory, server):
 
     def start(name: str, joined: dict[str, str] | None = None) -> Lbt:
         log, arguments = store / f"{name}.log", ("run", "--store", str(store), "--run", "r")
-        started.append(Lbt.start(log, *arguments, *chosen, environment=joined))
+        environment = SECRETS | (joined or {})
+        started.append(Lbt.start(log, *arguments, *chosen, environment=environment))
         return started[-1]
 
     def kill(lbt: Lbt, name: str, group: bool) -> None:
@@ -159,6 +170,15 @@ def test_corrupt_shard_is_found_by_verify(story):
     faults = [path for path, fault in story.corrupt_found.items() if fault]
     assert "rationales/part-00000.parquet" in faults
     assert "damaged" in story.corrupt_found["rationales/part-00000.parquet"]
+
+
+def test_no_secret_of_the_environment_stands_in_a_file_or_log(story, server_home):
+    folders = (story.run.parent, server_home)  # the store with its logs; the server's database
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert {"report/index.html", "run.json"} <= {str(p.relative_to(story.run)) for p in files
+                                                if story.run in p.parents}  # fmt: skip
+    assert any(path.suffix == ".db" for path in files)
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
 
 
 def test_training_goes_on_from_its_checkpoint(story):
