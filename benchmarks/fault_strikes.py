@@ -1,4 +1,4 @@
-"""What ``benchmarks/faults.py`` does to a run in a state, and how it is mended after."""
+"""What ``benchmarks/faults.py`` does to a run in a state, and how it is mended."""
 
 import contextlib
 import errno
@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -24,8 +23,8 @@ SMALL_MIB = 256
 AS_A_USER = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
 
 
-def strike(fault: Fault, lbt: Lbt, run: Path, nodes: Nodes | None) -> Callable[[], None]:
-    """Do it; returns what mends it, for after the command's outcome was seen."""
+def strike(fault: Fault, lbt: Lbt, run: Path, nodes: Nodes | None) -> None:
+    """Do it; what takes no process away is mended once the command has said so, or has ended."""
     if fault.how == "stopped":
         _stop(fault, lbt)
     elif fault.how == "removed":
@@ -34,14 +33,28 @@ def strike(fault: Fault, lbt: Lbt, run: Path, nodes: Nodes | None) -> Callable[[
         lbt.wait_for(lambda: nodes.remove(title), f"a node with a {title}")
         nodes.add()
     elif fault.how == "disk full":
+        before = len(lbt.said())
         _fill(run / FILLER)
-        return (run / FILLER).unlink
+        try:
+            _until_said(fault, lbt, before)
+        finally:
+            (run / FILLER).unlink()
     elif fault.how == "permission lost":
+        before = len(lbt.said())
         _allow(run, 0o555)
-        return lambda: _allow(run, 0o755)
+        try:
+            _until_said(fault, lbt, before)
+        finally:
+            _allow(run, 0o755)
     else:
         _kill(fault, lbt)
-    return lambda: None
+
+
+def _until_said(fault: Fault, lbt: Lbt, before: int) -> None:
+    def heard() -> bool:
+        return fault.said in lbt.said()[before:] or lbt.process.poll() is not None
+
+    lbt.wait_for(heard, f"{fault.said!r} in the log")
 
 
 def _kill(fault: Fault, lbt: Lbt) -> None:
@@ -62,7 +75,7 @@ def _stop(fault: Fault, lbt: Lbt) -> None:
     found = lbt.wait_for(lambda: victims(lbt, fault.victim), f"a {fault.victim}")
     found[0].suspend()
     try:
-        lbt.wait_for(lambda: fault.said in lbt.said()[before:], f"{fault.said!r} in the log")
+        _until_said(fault, lbt, before)
     finally:
         with contextlib.suppress(psutil.Error):
             found[0].resume()

@@ -163,17 +163,15 @@ class Story:
             self.end_command()
         before = digests(self.run) if self.run.exists() else {}
         lbt = self.lbt = self.lbt or self.start(fault.boundary, own)
-        heard, mend = len(lbt.said()), None
+        heard = len(lbt.said())
         if fault.boundary:
             lbt.process.wait(timeout=240)
         else:
             lbt.wait_for(reached(lbt, self.run, fault.state, before), f"the run {fault.state}")
             before |= digests(self.run)
-            mend = strike(fault, lbt, self.run, self.nodes)
+            strike(fault, lbt, self.run, self.nodes)
         outcome, said = self.outcome(set(committed(self.run)))
         unsaid = "" if fault.said in lbt.said()[heard:] else fault.said
-        if mend is not None:
-            mend()
         after = digests(self.run)
         same = {p: d for p, d in before.items() if p not in self.spoilt}
         lost = [p for p in same if p not in after]
