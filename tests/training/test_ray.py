@@ -94,11 +94,13 @@ def test_a_lost_worker_is_replaced_and_training_continues(
     assert losses(result.history) == pytest.approx(losses(undisturbed.history), abs=TOLERANCE)
 
 
+@pytest.mark.long  # a minute, most of it Ray's waiting
 def test_a_stopped_worker_is_named_and_in_the_end_replaced(
     model_dir: Path, pairs: list[Preference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heartbeat, "SILENT_S", 5.0)
     monkeypatch.setenv("RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S", "12")  # ten minutes otherwise
+    monkeypatch.setenv("TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S", "2")
     folder, stopped, lines = tmp_path / "stopped", list[int](), list[str]()
     given = (folder, 7, stopped, signal.SIGSTOP)
     threading.Thread(target=_send_worker_at, args=given, daemon=True).start()
