@@ -1,10 +1,11 @@
-"""The stories of ``benchmarks/faults.py``: who is killed in which state, with which settings, and
-how committed files are spoilt."""
+"""The stories of ``benchmarks/faults.py``: what is done to whom in which state, with which
+settings, and how committed files are spoilt."""
 
 import contextlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -24,20 +25,37 @@ SETTINGS = settings(
 )
 
 
+How = Literal["killed", "stopped", "removed", "disk full", "permission lost"]
+
+
 @dataclass(frozen=True)
 class Fault:
-    """Who is killed when: a process by its name or command line, in a state of the run. ``flow``
-    is the command alone, ``group`` its process group; ``damage`` is done to a committed file
-    before the run is gone on with."""
+    """What is done to whom when: a process by its name or command line, in a state of the run.
+    ``flow`` is the command alone, ``group`` its process group; ``damage`` is done to a committed
+    file before the run is gone on with. ``said`` is what the command must say of it."""
 
     victim: str
     state: str
     boundary: tuple[str, str] | None = None
     damage: str | None = None
+    how: How = "killed"
+    said: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.victim} while {self.state}" + (f", {self.damage}" if self.damage else "")
+        done = "" if self.how == "killed" else f" {self.how}"
+        damage = f", {self.damage}" if self.damage else ""
+        return f"{self.victim}{done} while {self.state}{damage}"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Faults in their order, and the settings of the run that they happen to. ``equal``: whether
+    its rows can be those of the undisturbed run, or keys and bytes alone are compared."""
+
+    faults: tuple[Fault, ...]
+    settings: list[str]
+    equal: bool = True
 
 
 STORY = (
@@ -66,11 +84,34 @@ CORE_STORY = (
     Fault("engine", "serving"),
     Fault("core", "serving"),
 )
-CORE_EVERY = 3  # stories
+_TWO_ENGINES = [*SETTINGS, "--set", "engines.count=2"]
+# each is stopped until the run has said so, two minutes later
+STOPPED_STORY = (
+    Fault("engine", "serving", how="stopped", said="has not answered for"),
+    Fault("grader", "serving", how="stopped", said="has not answered for"),
+    Fault("trainer", "training", how="stopped", said="has not been heard of for"),
+)
+# the command has joined a cluster of two nodes with an engine each; another node comes for each
+NODES_STORY = (
+    Fault("node", "serving", how="removed", said="engine-"),
+    Fault("node", "training", how="removed"),
+)
+STORE_STORY = (
+    Fault("store", "serving", how="disk full", said="disk full"),
+    Fault("store", "serving", how="permission lost", said="no permission to write here"),
+)
+KINDS = {
+    "killed": Kind(STORY, SETTINGS),
+    "core": Kind(CORE_STORY, CORE_SETTINGS, equal=False),
+    "stopped": Kind(STOPPED_STORY, _TWO_ENGINES),
+    "nodes": Kind(NODES_STORY, _TWO_ENGINES),
+    "store": Kind(STORE_STORY, SETTINGS),
+}
+ORDER = ("killed", "killed", "core")
 
 
-def faults_of(story: int) -> tuple[Fault, ...]:
-    return CORE_STORY if story % CORE_EVERY == CORE_EVERY - 1 else STORY
+def kind_of(story: int, order: tuple[str, ...]) -> Kind:
+    return KINDS[order[story % len(order)]]
 
 
 def victims(lbt: Lbt, who: str) -> list[psutil.Process]:

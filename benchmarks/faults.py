@@ -1,16 +1,17 @@
-"""Processes of a real run killed in named states, one after the other, its files damaged in
-between, and the run compared with an undisturbed one of the same seed.
+"""Processes of a real run killed or stopped in named states, one after the other, nodes and disk
+space taken away, its files damaged in between, and the run compared with an undisturbed one of the
+same seed.
 
 ``python -m benchmarks.faults --kills 50 --store build/faults`` works on a small reproducible run
-until so many kills were made; ``--minutes 5`` stops earlier, and the same command goes on. After
-each kill the committed files' bytes are compared with those before it; a story ends with the run
+until so many kills were made; ``--minutes 5`` stops earlier, and the same command goes on;
+``--stories stopped nodes store`` plays those in turn (root mounts a small disk for the last). After
+each fault the committed files' bytes are compared with those before it; a story ends with the run
 gone on with to its end: keys and checksums verified, rows and weights compared. The last line is
 JSON: ``kills, lost, duplicated, changed, unequal, redone_rows, redone_share`` and what they are
 counted over. ``redone_rows`` are rows asked of an engine more than once, begun or not.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import shutil
@@ -23,23 +24,23 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the tests' building blocks
 
 from lbt_process import Lbt, digests, tables, weights
 
+from benchmarks.fault_nodes import Nodes
 from benchmarks.fault_stories import (
-    CORE_SETTINGS,
+    KINDS,
+    ORDER,
     SETTINGS,
-    STORY,
     Fault,
+    Kind,
     committed,
     damage,
-    faults_of,
-    victims,
+    kind_of,
 )
+from benchmarks.fault_strikes import AS_A_USER, remove_small_disk, small_disk, strike
 from flows.local import prefect_server
 from lbt_core.run.record import RunStore
 from lbt_core.run.status import open_plan, run_status, verify_run
@@ -49,13 +50,15 @@ GOES_ON_WITHIN_S = 90.0
 
 @dataclass
 class Noted:
-    """What one kill did: whether the command went on, and what was wrong with the files then."""
+    """What one fault did: whether the command went on, what it did not say of it, and what was
+    wrong with the files then."""
 
     story: int
     fault: str
     outcome: str
     seconds: float
     said: str = ""
+    unsaid: str = ""
     lost: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
 
@@ -101,13 +104,17 @@ def start(
     boundary: tuple[str, str] | None = None,
     settings: list[str] = SETTINGS,
     server: str | None = None,
+    cluster: str | None = None,
+    prefix: tuple[str, ...] = (),
 ) -> Lbt:
-    """``lbt run``, reporting to that Prefect server, else with one of its own."""
+    """``lbt run``, reporting to that Prefect server and on that cluster, else with its own."""
     code = f"from benchmarks.faults import child; child({str(store / (run + '.asked'))!r}, "
     log = store / f"{run}-{time.time_ns()}.log"
     arguments = ("run", "--store", str(store), "--run", run, *settings)
-    joined = {"PREFECT_API_URL": server} if server else {}
-    return Lbt.start(log, *arguments, code=f"{code}{boundary!r})", environment=joined)
+    named = {"PREFECT_API_URL": server, "RAY_ADDRESS": cluster}
+    joined = {key: value for key, value in named.items() if value}
+    code = f"{code}{boundary!r})"
+    return Lbt.start(log, *arguments, code=code, environment=joined, prefix=prefix)
 
 
 def reached(lbt: Lbt, run: Path, state: str, before: dict[str, str]) -> Callable[[], Any]:
@@ -126,14 +133,28 @@ def reached(lbt: Lbt, run: Path, state: str, before: dict[str, str]) -> Callable
 class Story:
     """One run through all faults: the living command, and what must stay as it is."""
 
-    def __init__(self, store: Path, number: int, server: str) -> None:
+    def __init__(self, store: Path, number: int, server: str, kind: Kind) -> None:
         self.store, self.number, self.server = store, number, server
         self.name = f"killed-{number}"
         self.run = store / self.name
-        self.faults = faults_of(number)
-        self.settings = SETTINGS if self.faults is STORY else CORE_SETTINGS
+        self.kind, self.faults = kind, kind.faults
         self.lbt: Lbt | None = None
         self.spoilt: set[str] = set()
+        self.nodes: Nodes | None = None
+
+    def start(self, boundary: tuple[str, str] | None = None, own_server: bool = False) -> Lbt:
+        """The command; where its story needs them, on a cluster of nodes or a small disk."""
+        if self.kind is KINDS["store"]:
+            small_disk(self.run)
+        if self.kind is KINDS["nodes"] and self.nodes is None:
+            self.nodes = Nodes()
+            self.nodes.add()
+            self.nodes.add()
+        server = None if own_server else self.server
+        cluster = self.nodes.address if self.nodes else None
+        prefix = AS_A_USER if self.kind is KINDS["store"] else ()
+        settings = self.kind.settings
+        return start(self.store, self.name, boundary, settings, server, cluster, prefix)
 
     def kill(self, fault: Fault) -> Noted:
         began = time.monotonic()
@@ -141,16 +162,16 @@ class Story:
         if fault.boundary or own:
             self.end_command()
         before = digests(self.run) if self.run.exists() else {}
-        server = None if own else self.server
-        lbt = self.lbt or start(self.store, self.name, fault.boundary, self.settings, server)
-        self.lbt = lbt
+        lbt = self.lbt = self.lbt or self.start(fault.boundary, own)
+        heard = len(lbt.said())
         if fault.boundary:
             lbt.process.wait(timeout=240)
         else:
             lbt.wait_for(reached(lbt, self.run, fault.state, before), f"the run {fault.state}")
             before |= digests(self.run)
-            self.strike(fault, lbt)
+            strike(fault, lbt, self.run, self.nodes)
         outcome, said = self.outcome(set(committed(self.run)))
+        unsaid = "" if fault.said in lbt.said()[heard:] else fault.said
         after = digests(self.run)
         same = {p: d for p, d in before.items() if p not in self.spoilt}
         lost = [p for p in same if p not in after]
@@ -160,19 +181,7 @@ class Story:
             self.end_command()
             self.spoilt.add(damage(self.run, fault.damage))
         seconds = round(time.monotonic() - began, 1)
-        return Noted(self.number, fault.name, outcome, seconds, said, lost, changed)
-
-    @staticmethod
-    def strike(fault: Fault, lbt: Lbt) -> None:
-        if fault.victim == "flow":
-            os.kill(lbt.process.pid, signal.SIGKILL)
-        elif fault.victim == "group":
-            os.killpg(lbt.process.pid, signal.SIGKILL)
-        else:
-            found = lbt.wait_for(lambda: victims(lbt, fault.victim), f"a {fault.victim}")
-            for process in found:
-                with contextlib.suppress(psutil.Error):
-                    process.kill()
+        return Noted(self.number, fault.name, outcome, seconds, said, unsaid, lost, changed)
 
     def outcome(self, before: set[str]) -> tuple[str, str]:
         """Whether the command ended, with its last word, or went on: two shards, of which the
@@ -202,11 +211,21 @@ class Story:
         """Go on to the end, and compare."""
         try:
             if self.lbt is None or self.lbt.process.poll() is not None:
-                self.lbt = start(self.store, self.name, None, self.settings, self.server)
+                self.lbt = self.start()
             self.lbt.finish()
         finally:
-            self.end_command()
-        return compared(self.store, self.number, self.run, self.faults is STORY)
+            self.close()
+        ended = compared(self.store, self.number, self.run, self.kind.equal)
+        if self.run.is_mount():
+            remove_small_disk(self.run)
+        return ended
+
+    def close(self) -> None:
+        """End what the story has started."""
+        self.end_command()
+        if self.nodes is not None:
+            self.nodes.close()
+            self.nodes = None
 
 
 def compared(store: Path, number: int, run: Path, equal: bool) -> Ended:
@@ -245,6 +264,7 @@ def figures(kills: list[dict[str, Any]], ends: list[dict[str, Any]]) -> dict[str
         "runs_compared": sum(e["unequal"] is not None for e in ends),
         "faults_found_by_verify": sum(len(e["faults"]) for e in ends),
         "damaged_files": sum("," in k["fault"] for k in kills),
+        "unsaid": sum(bool(k.get("unsaid")) for k in kills),
         "outcomes": dict(Counter(k["outcome"] for k in kills)),
         "killed": dict(Counter(k["fault"].split(" while ")[0] for k in kills)),
     }
@@ -270,6 +290,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after a kill that is over")
     parser.add_argument("--store", type=Path, default=Path("build/faults"))
+    parser.add_argument("--stories", nargs="+", choices=KINDS, default=ORDER, help="in this order")
     parser.add_argument("--anew", action="store_true", help="forget what was done before")
     options = parser.parse_args()
     store = options.store.resolve()
@@ -291,11 +312,13 @@ def main() -> int:
     finally:
         undisturbed.clean_up()
     with prefect_server(store / ".server") as server:
-        play(lines, note, server, options.kills, store, until)
+        order = tuple(options.stories)
+        play(lines, note, lambda number: Story(store, number, server, kind_of(number, order)),
+             options.kills, until)  # fmt: skip
     print(table([x for x in lines if "fault" in x]))
     told = figures([x for x in lines if "fault" in x], [x for x in lines if "owed" in x])
     print(json.dumps(told))
-    wrong = sum(told[k] for k in ("lost", "duplicated", "changed", "unequal"))
+    wrong = sum(told[k] for k in ("lost", "duplicated", "changed", "unequal", "unsaid"))
     wrong += told["faults_found_by_verify"]
     return 1 if wrong else 0
 
@@ -303,12 +326,11 @@ def main() -> int:
 def play(
     lines: list[dict[str, Any]],
     note: Callable[[Noted | Ended], None],
-    server: str,
+    begun: Callable[[int], Story],
     wanted: int,
-    store: Path,
     until: float,
 ) -> None:
-    """Kill after kill, story after story, from where the lines end until there are so many, or it
+    """Fault after fault, story after story, from where the lines end until there are so many, or it
     is late."""
     story: Story | None = None
     try:
@@ -316,9 +338,9 @@ def play(
             kills = [x for x in lines if "fault" in x]
             ended = [x for x in lines if "owed" in x]
             of_story = [k for k in kills if k["story"] == len(ended)]
-            story = story or Story(store, len(ended), server)
+            story = story or begun(len(ended))
             late = time.monotonic() > until
-            if of_story and (len(of_story) == len(faults_of(len(ended))) or len(kills) >= wanted):
+            if of_story and (len(of_story) == len(story.faults) or len(kills) >= wanted):
                 if late:
                     break
                 note(story.finish())
@@ -329,7 +351,7 @@ def play(
                 note(story.kill(story.faults[len(of_story)]))
     finally:
         if story is not None:
-            story.end_command()
+            story.close()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Prefect decides when, Ray decides where, Parquet decides what is done: running t
 what is owed. Each stage is a flow of its own too (``flows.stage_flows``).
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -214,7 +215,8 @@ def _train(context: RunContext, pairs: dict[str, Any]) -> int:
 
     def train(arm: str) -> bool:
         def say(line: str) -> None:
-            logger.info("%s: %s", arm, line)
+            level = logging.WARNING if line.startswith("WARNING") else logging.INFO
+            logger.log(level, "%s: %s", arm, line)
 
         stored, _ = train_step(context, arm, pairs.get(arm, []), say, cores // workers)
         say("already trained" if stored else "trained and merged")

@@ -28,7 +28,7 @@ START_ATTEMPTS = 3
 # Ray says that an actor is unavailable without saying when to ask again
 REBUILD_S = 0.5
 SHOWN = 800
-# A stopped process, or one whose machine hangs, ends no call. An engine at work can be asked beside
+# A stopped process, or one whose machine hangs, ends no call. An actor at work can be asked beside
 # its calls; on a machine with fifty processes a core it took seconds to answer, not minutes.
 QUIET_S = 30.0
 SILENT_S = 90.0
@@ -86,12 +86,17 @@ class _Pulse:
 class Dispatcher:
     """A group of equal actors with ``slots`` calls in flight each.
 
-    The actors' class has a method ``ready()`` that returns once it can work.
+    The actors' class has a method ``ready()`` that returns once it can work, and answers beside
+    its calls. One that is stopped is waited for until it answers again, or, where it is cheap to
+    ``rebuild``, ended, so that Ray makes a new one.
     """
 
-    def __init__(self, actors: Sequence[tuple[str, Any]], slots: int) -> None:
+    def __init__(
+        self, actors: Sequence[tuple[str, Any]], slots: int, rebuild: bool = False
+    ) -> None:
         self._members = [_Member(name, handle) for name, handle in actors]
         self._slots = slots
+        self._rebuild = rebuild
         self._changed = threading.Condition()
 
     @property
@@ -137,12 +142,18 @@ class Dispatcher:
     def call(self, method: str, *args: Any) -> tuple[str, Any]:
         """Run a method on the least loaded actor; returns the actor's name and the result.
 
-        Blocks while all slots are taken. Raises ActorLost, NoActorLeft, Drained, or what the method
-        raised.
+        Blocks while all slots are taken. An actor that is stopped counts as lost. Raises ActorLost,
+        NoActorLeft, Drained, or what the method raised.
         """
         member = self._take()
+        pulse = _Pulse(member)
         try:
-            return member.name, fetch(getattr(member.handle, method).remote(*args))
+            answer = getattr(member.handle, method).remote(*args)
+            while not ray.wait([answer], timeout=draining.POLL_S)[0]:
+                draining.check()
+                if silent := pulse.silent():
+                    raise self._given_up(member, silent)
+            return member.name, ray.get(answer)
         except RayActorError as error:
             self._set_aside(member)
             raise ActorLost(f"{member.name} died ({_last_line(error)})") from None
@@ -235,21 +246,26 @@ class Dispatcher:
                 self._changed.wait(timeout=1.0)
 
     def _given_up(self, member: _Member, silent: float) -> ActorLost:
-        self._set_aside(member)
+        then = "it is ended and made anew" if self._rebuild else "or of it once it answers"
         reason = (
             f"{member.name} has not answered for {silent:.0f} s: it is stopped, or its machine "
-            "hangs; what it was asked is asked of others, or of it once it answers"
+            f"hangs; what it was asked is asked of others, {then}"
         )
-        _log.warning(reason)
+        if self._set_aside(member):
+            _log.warning(reason)
+            if self._rebuild:
+                ray.kill(member.handle, no_restart=False)
         return ActorLost(reason)
 
-    def _set_aside(self, member: _Member) -> None:
-        """Take no more calls to a member until it is ready again; watch it from a thread."""
+    def _set_aside(self, member: _Member) -> bool:
+        """Take no more calls to a member until it is ready again; watch it from a thread. Whether
+        this call was the one that set it aside."""
         with self._changed:
             if not member.up or member.gone:
-                return
+                return False
             member.up = False
         threading.Thread(target=self._revive, args=(member,), daemon=True).start()
+        return True
 
     def _revive(self, member: _Member) -> None:
         """Wait for Ray's restart; a member that Ray has given up on is gone for good."""

@@ -15,6 +15,7 @@ from lbt_core.subjects.registry import extend_import_path, import_path
 from tasks.dispatch import Dispatcher
 
 BATCH = 64  # answers of one call: an exam shard of a thousand keeps sixteen workers busy
+SLOTS = 2
 
 
 class GradingActor:
@@ -53,7 +54,10 @@ class GradingPool:
 
     def __enter__(self) -> "GradingPool":
         actor = ray.remote(GradingActor).options(
-            num_cpus=0, max_restarts=20, max_task_retries=0, max_concurrency=1
+            num_cpus=0,
+            max_restarts=20,
+            max_task_retries=0,
+            max_concurrency=SLOTS + 2,  # it says that it lives while it grades
         )
         workers = self._config.workers_on(int(ray.cluster_resources().get("CPU", 1)))
         self._dispatcher = Dispatcher(
@@ -61,9 +65,10 @@ class GradingPool:
                 (f"grader-{i}", actor.remote(self._config, self._subject, import_path()))
                 for i in range(workers)
             ],
-            slots=2,
+            slots=SLOTS,
+            rebuild=True,
         )
-        self._calls = ThreadPoolExecutor(2 * workers, thread_name_prefix="grading")
+        self._calls = ThreadPoolExecutor(SLOTS * workers, thread_name_prefix="grading")
         return self
 
     def __exit__(self, *_: object) -> None:

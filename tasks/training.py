@@ -34,6 +34,7 @@ from lbt_core.training.history import (
 )
 from lbt_core.training.spec import TrainingSpec
 from tasks import draining
+from tasks.heartbeat import beating, listening
 
 _log = logging.getLogger(__name__)
 
@@ -67,8 +68,9 @@ def train_on_ray(
     GPU where the cluster has any, else an equal share of ``cores`` (default: all of the cluster's
     CPUs). ``validation`` is the subject's name and the problems of the validation prompts, one
     each, which grade the answers to them. ``on_log`` gets a line for every step as it appears in
-    the history file, from another thread. A lost worker restarts the group from the last
-    checkpoint, ``max_failures`` times at most.
+    the history file, and a warning that names a worker which gives no sign of life, from other
+    threads. A lost worker restarts the group from the last checkpoint, ``max_failures`` times at
+    most; so does, after Ray's ten minutes, one that is stopped.
 
     Asked to end (``tasks.draining``), it has a checkpoint written after the step in progress.
 
@@ -111,12 +113,13 @@ def train_on_ray(
             worker_runtime_env={"env_vars": _worker_environment(threads)},
         ),
     )
-    with _following(out_dir, on_log or _log.info):
+    say = on_log or _log.info
+    with _following(out_dir, say), listening(out_dir, say):
         outcome: Mapping[str, Any] = trainer.fit().return_value
     if "error" in outcome:
         raise _FINAL[outcome["error"]](outcome["message"])
     for message in outcome["messages"]:
-        (on_log or _log.info)(message)
+        say(message)
     result: TrainingResult = outcome["result"]
     return result
 
@@ -139,6 +142,12 @@ def _worker_environment(threads: int | None) -> dict[str, str]:
 
 def _worker(config: Mapping[str, Any]) -> dict[str, Any]:
     """What each Ray Train worker runs, its ``torch.distributed`` group being up."""
+    rank = ray.train.get_context().get_world_rank()
+    with beating(Path(config["out_dir"]), f"training worker {rank}"):
+        return _train(config, rank)
+
+
+def _train(config: Mapping[str, Any], rank: int) -> dict[str, Any]:
     import torch  # noqa: PLC0415 (heavy import, only in the worker)
 
     if config["threads"] is not None:
@@ -146,7 +155,7 @@ def _worker(config: Mapping[str, Any]) -> dict[str, Any]:
     out_dir = Path(config["out_dir"])
     messages: list[str] = []
     pool = None
-    if config.get("validation") is not None and ray.train.get_context().get_world_rank() == 0:
+    if config.get("validation") is not None and rank == 0:
         pool = GradePool(workers=1, subject=config["validation"][0])
     try:
         result = train_dpo(

@@ -27,6 +27,7 @@ from lbt_core.training.data import Generated
 from lbt_core.training.spec import TrainingSpec
 from tasks.context import RunContext
 from tasks.dispatch import fetch
+from tasks.heartbeat import beating, listening
 from tasks.shard_runs import ShardSummary, commit
 
 RESULT = "result.json"
@@ -143,7 +144,9 @@ def train_step(
     gpu = ray.cluster_resources().get("GPU", 0) >= 1
     merge = ray.remote(_merge).options(num_cpus=1, num_gpus=1 if gpu else 0, max_retries=2)
     asked = prompts[:CHECKED_PROMPTS]
-    check = fetch(merge.remote(base, revision, result.weights, str(model), asked, result.full))
+    with listening(folder, say):
+        asked_for = (base, revision, result.weights, str(model), asked, result.full)
+        check = fetch(merge.remote(*asked_for))
     summary = asdict(result) | {"fingerprint": mark, "arm": arm}
     # relative to the run, so that a store that is copied elsewhere goes on there
     summary["weights"] = f"training/{arm_folder(arm)}/{Path(result.weights).relative_to(folder)}"
@@ -203,10 +206,11 @@ def _merge(
         merge_adapter,
     )
 
-    merge_adapter(base, weights, merged, revision)
-    if full:
-        return None
-    return asdict(check_merge(base, weights, merged, prompts, revision=revision))
+    with beating(Path(weights).parent, "the merge"):
+        merge_adapter(base, weights, merged, revision)
+        if full:
+            return None
+        return asdict(check_merge(base, weights, merged, prompts, revision=revision))
 
 
 def _counted(context: RunContext, pairs: Sequence[Preference]) -> list[Generated] | None:

@@ -65,12 +65,13 @@ class Lbt:
         cwd: Path = ROOT,
         environment: dict[str, str] | None = None,
         code: str = "from flows.cli import main; main()",
+        prefix: tuple[str, ...] = (),
     ) -> "Lbt":
         mark = uuid.uuid4().hex
         given = {k: v for k, v in os.environ.items() if k not in ("PREFECT_API_URL", "RAY_ADDRESS")}
         with open(log, "wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-c", code, *arguments],
+                [*prefix, sys.executable, "-c", code, *arguments],
                 cwd=cwd,
                 env=given | (environment or {}) | {MARK: mark, "PYTHONPATH": str(ROOT)},
                 stdin=subprocess.DEVNULL,

@@ -8,6 +8,7 @@ import typer
 from flows.cli.corpus import corpus_app
 from flows.signals import Terminated
 from lbt_core import UserError
+from lbt_core.reporting.plain import visible
 from lbt_core.subjects.registry import BUILT_IN, load_subject
 
 COMMANDS = (
@@ -64,7 +65,7 @@ def main() -> None:
             raise KeyboardInterrupt
         sys.exit(code)
     except UserError as error:
-        print(f"lbt: {error}", file=sys.stderr)
+        print(f"lbt: {visible(str(error))}", file=sys.stderr)
         sys.exit(2)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from flows.cli.hostile import shown
 from lbt_core import UserError
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def show(found: "Comparison", console: Console) -> None:
     """The tables for people."""
     from lbt_core.reporting import wording  # noqa: PLC0415 - heavy
 
-    table = Table("model", *found.runs, title="Pass@1, all test problems", title_justify="left")
+    table = Table(
+        "model", *map(shown, found.runs), title="Pass@1, all test problems", title_justify="left"
+    )
     for arm, row in found.pass1.items():
         table.add_row(arm, *(wording.with_interval(one) for one in row))
     console.print(table)
@@ -72,12 +74,12 @@ def show(found: "Comparison", console: Console) -> None:
         table.add_row(*map(_text, cells))
     console.print(table)
     table = Table(title="Settings that differ", title_justify="left")
-    for name in ("setting", *found.runs):
+    for name in ("setting", *map(shown, found.runs)):
         table.add_column(name, overflow="fold")
     for name, values in found.settings.items():
-        table.add_row(name, *map(_text, values))
+        table.add_row(shown(name), *map(_text, values))
     console.print(table if found.settings else "The settings are the same.")
 
 
 def _text(value: Any) -> str:
-    return "–" if value is None else escape(str(value))
+    return "–" if value is None else shown(value)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from flows.cli.hostile import shown
 from flows.cli.options import DEFAULT, SubjectOption
 from lbt_core import UserError
 from lbt_core.corpora import load_corpus, load_summary
@@ -20,6 +21,7 @@ from lbt_core.corpora.importing.fields import parse_map
 from lbt_core.corpora.importing.options import Counts, ImportOptions
 from lbt_core.corpora.splits import SplitSpec, order_key
 from lbt_core.method.subject import Subject
+from lbt_core.reporting.plain import visible
 from lbt_core.store.rows import Problem
 from lbt_core.subjects import load_subject
 
@@ -102,20 +104,24 @@ def import_command(
 
 def _print_import(summary: dict[str, Any], to: Path) -> None:
     for warning in summary["warnings"]:
-        console.print(f"[yellow]warning:[/] {warning}", highlight=False)
-    table = Table("", "items", title=f"{summary['source']['name']} → {to}", title_justify="left")
+        console.print(f"[yellow]warning:[/] {shown(warning)}", highlight=False)
+    table = Table(
+        "", "items", title=shown(f"{summary['source']['name']} → {to}"), title_justify="left"
+    )
     table.add_row("items (questions after flattening)", str(summary["items"]))
     splits = ", ".join(f"{count} {name}" for name, count in summary["splits"].items())
     table.add_row(f"imported ({splits})", str(summary["imported"]), style="green")
     table.add_row("merged duplicates", str(summary["duplicates"]))
     table.add_row("set aside", str(summary["set_aside"]))
     for reason, count in summary["reasons"].items():
-        table.add_row(f"  {reason}", str(count), style="dim")
+        table.add_row(shown(f"  {reason}"), str(count), style="dim")
     console.print(table)
     proven = summary["proof"].get("proven", 0)
     console.print(f"{proven} reference answers proven.", highlight=False)
     if summary["licence"]:
-        console.print(f"Licence carried over: {'; '.join(summary['licence'])}", highlight=False)
+        console.print(
+            f"Licence carried over: {shown('; '.join(summary['licence']))}", highlight=False
+        )
 
 
 @corpus_app.command("show")
@@ -178,18 +184,18 @@ def _lengths(values: list[int]) -> dict[str, int] | None:
 def _print_facts(folder: Path, facts: dict[str, Any], licence: list[str]) -> None:
     splits = ", ".join(f"{count} {name}" for name, count in facts["splits"].items())
     console.print(
-        f"[bold]{folder}[/]: {facts['problems']} problems ({splits}), "
+        f"[bold]{shown(folder)}[/]: {facts['problems']} problems ({splits}), "
         f"{len(facts['topics'])} topics, "
         f"{facts['families']} families"
         + "".join(f", {count} with {label}" for label, count in facts["facts"].items()),
         highlight=False,
     )
     if licence:
-        console.print(f"Licence: {'; '.join(licence)}", highlight=False)
+        console.print(f"Licence: {shown('; '.join(licence))}", highlight=False)
     for title in ("topics", "kinds"):
         table = Table(title, "problems")
         for name, count in facts[title].items():
-            table.add_row(name or "(none)", str(count))
+            table.add_row(shown(name or "(none)"), str(count))
         console.print(table)
     table = Table("length in characters", "min", "median", "p95", "max")
     for name, lengths in facts["lengths"].items():
@@ -199,6 +205,7 @@ def _print_facts(folder: Path, facts: dict[str, Any], licence: list[str]) -> Non
 
 
 def _print_problem(problem: Problem) -> None:
-    console.rule(f"{problem.id} · {problem.topic} · {problem.kind} · {problem.split}", align="left")
-    console.print(problem.question, markup=False, highlight=False)
-    console.print(f"\nAnswer: {problem.answer}", markup=False, highlight=False)
+    about = f"{problem.id} · {problem.topic} · {problem.kind} · {problem.split}"
+    console.rule(shown(about), align="left")
+    console.print(visible(problem.question), markup=False, highlight=False)
+    console.print(f"\nAnswer: {visible(problem.answer)}", markup=False, highlight=False)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from flows.cli.hostile import shown
 from flows.cli.options import DEFAULT, SubjectOption
 from flows.cli.solve import resolve_model
 from lbt_core import UserError
@@ -213,7 +214,7 @@ def _show(found: "Assessment", console: Console) -> None:
     topics = Table("topic", "right", "problems", "Pass@1", "95 % interval")
     for topic, p in found.topics.items():
         counts = (str(p.successes), str(p.total))
-        topics.add_row(topic, *counts, f"{p.rate:.1%}", f"{p.low:.1%} to {p.high:.1%}")
+        topics.add_row(shown(topic), *counts, f"{p.rate:.1%}", f"{p.low:.1%} to {p.high:.1%}")
     console.print(topics)
     verdicts = ", ".join(f"{count} {name}" for name, count in sorted(found.verdicts.items()))
     console.print(f"Greedy answers: {verdicts}; {found.unfinished} did not end by themselves.")

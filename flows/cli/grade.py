@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from flows.cli.hostile import shown
 from flows.cli.options import DEFAULT, SubjectOption
 from lbt_core import UserError
 from lbt_core.method.subject import Grade
@@ -108,7 +109,7 @@ def _show(summary: dict[str, Any], console: Console) -> None:
         table = Table("category", "right", "false accepts", "false rejects")
         for name, row in summary["categories"].items():
             table.add_row(
-                name,
+                shown(name),
                 *(
                     str(row[k]) if row[k] else "-"
                     for k in ("right", "false_accepts", "false_rejects")

@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from flows.cli.hostile import shown
 from lbt_core import UserError
+from lbt_core.reporting.plain import visible
 from lbt_core.run.record import RunStore
 from lbt_core.run.status import (
     StageStatus,
@@ -67,7 +69,7 @@ def status(
         if stage.note:
             console.print(f"{stage.stage}: {stage.note}", highlight=False)
         for bad in stage.bad:
-            console.print(f"[red]{bad}[/red]; it will be moved aside and done again")
+            console.print(f"[red]{shown(bad)}[/red]; it will be moved aside and done again")
     if cost := describe_cost(stages):
         console.print(f"{cost[0].upper()}{cost[1:]}.", highlight=False)
     if working:
@@ -121,7 +123,7 @@ def verify(run: Run, json_: Json = False) -> None:
         print(json.dumps({"run": run, "files": checked, "faults": faults}))
     else:
         for fault in faults:
-            print(fault)
+            print(visible(fault))
         found = f"{len(faults)} faults" if faults else "all whole"
         print(f"{checked} files checked, {found}.")
         if faults:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from lbt_core.method.exams import shown_example
 from lbt_core.method.prompts import Renderer
-from lbt_core.reporting.wording import visible
+from lbt_core.reporting.plain import visible
 from lbt_core.run.config import RunConfig
 from lbt_core.run.health import Tally, describe, warnings
 from lbt_core.run.plan import Plan, model_path

@@ -311,6 +311,11 @@ def _say(
     """The address, and what to click."""
     what = f"started {', '.join(missing)} in {seconds:.0f} s" if missing else "already running"
     console.print(f"[bold]{services.ui}[/bold]  ({what})")
+    if "PREFECT_SERVER_API_AUTH_STRING" not in services.environment:
+        console.print(
+            "  No password: whoever has an account on this machine can open it and start runs; "
+            "lbt down, then lbt up --auth user:password, asks for one."
+        )
     console.print("  Deployments → lbt / demo → Run: fill the form, then watch the flow run.")
     console.print("  A red run: open it and press Retry; only the owed shards are done.")
     if services.ray_dashboard:

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
 from multiprocessing import get_context
+from pathlib import Path
 
 from flows.server_process import PR_SET_PDEATHSIG
 from lbt_core import UserError
@@ -31,6 +32,7 @@ from lbt_core.run.session import Session
 from lbt_core.store import read_shard, write_shard
 from lbt_core.store.rows import Preference, Rationale, Score
 from lbt_core.store.shards import row_key
+from tasks.heartbeat import beating, listening
 
 ARM = "combined"
 Say = Callable[[str], None]
@@ -66,7 +68,7 @@ def small_run(uri: str, profile: str, overrides: Sequence[str], say: Say) -> boo
             say("No preference pair, so nothing to train on: the rationales below say why.")
             return False
         lbt.unload()  # a model and its training do not share the memory, as in a run
-        tuned = _trained(training, plan, pairs, rationales)
+        tuned = _trained(training, plan, pairs, rationales, say)
         said(f"train: one step on {len(pairs)} pairs, merged")
         mark = plan.training_fingerprint(pairs)
         with _quiet_stderr():
@@ -170,6 +172,7 @@ def _trained(
     plan: Plan,
     pairs: Sequence[Preference],
     rationales: Sequence[Rationale],
+    say: Say,
 ) -> ModelConfig:
     """The tuned model, merged, as a model to load. Raises what the training raises."""
     config, folder = plan.config, arm_folder(ARM)
@@ -178,7 +181,8 @@ def _trained(
     teacher = plan.pinned(config.teacher)
     work = training.submit(_train, config, teacher, list(pairs), list(rationales), out, merged)
     try:
-        work.result()
+        with listening(Path(out), say):
+            work.result()
     except BrokenProcessPool:
         raise UserError(
             "the training's process was killed, most often for its memory; "
@@ -201,12 +205,13 @@ def _train(
     from tasks.tuning import generated_counts, training_spec  # noqa: PLC0415 - heavy
 
     base, remote = model_path(teacher), config.endpoint_of(config.teacher) is not None
-    result = train_dpo(
-        base,
-        pairs,
-        training_spec(config),
-        out,
-        revision=teacher.revision,
-        generated=None if remote else generated_counts(pairs, rationales),
-    )
-    merge_adapter(base, result.weights, merged, teacher.revision)
+    with beating(Path(out), "the training"):
+        result = train_dpo(
+            base,
+            pairs,
+            training_spec(config),
+            out,
+            revision=teacher.revision,
+            generated=None if remote else generated_counts(pairs, rationales),
+        )
+        merge_adapter(base, result.weights, merged, teacher.revision)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -11,9 +11,13 @@ from rich.console import Console
 from flows.cli.options import DEFAULT, SubjectOption
 from lbt_core import UserError
 from lbt_core.method.subject import Subject
+from lbt_core.reporting.plain import visible
 from lbt_core.run.config import EngineConfig, ModelConfig, PromptConfig
 from lbt_core.run.plan import model_path
 from lbt_core.subjects import load_subject
+
+if TYPE_CHECKING:
+    from lbt_core.method.solving import Solution
 
 
 def register(app: typer.Typer) -> None:
@@ -63,10 +67,14 @@ def solve(
     if json_:
         print(json.dumps(asdict(found)))
         return
-    out = Console(highlight=False, soft_wrap=True)
-    out.print(found.reasoning or "(no reasoning)", markup=False)
+    show(found, field, Console(highlight=False, soft_wrap=True))
+
+
+def show(found: "Solution", field: Subject, out: Console) -> None:
+    """Reasoning, answer and verdict for people."""
+    out.print(visible(found.reasoning or "(no reasoning)"), markup=False)
     out.print()
-    out.print(f"Final answer: {found.answer or '(none found)'}", markup=False)
+    out.print(f"Final answer: {visible(found.answer or '(none found)')}", markup=False)
     out.print(_check_words(found.check, field))
 
 

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from lbt_core.reporting.plain import visible
 from lbt_core.run.status import StageStatus, describe_cost
 from tasks.progress import format_seconds
 
@@ -78,6 +79,8 @@ def picture(
         words.append(cost)
     words.append(f"in work: {working}" if working else "nobody works on it")
     bad = [
-        Text(f"{b}; it will be moved aside and done again", "red") for s in stages for b in s.bad
+        Text(f"{visible(b)}; it will be moved aside and done again", "red")
+        for s in stages
+        for b in s.bad
     ]
     return Group(Text(run, "bold"), table, *bad, Text(" · ".join(words)))

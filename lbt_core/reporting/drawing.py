@@ -19,7 +19,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lbt_core.reporting.wording import visible
+from lbt_core.reporting.plain import visible
 
 Arguments = ParamSpec("Arguments")
 

@@ -14,6 +14,7 @@ from lbt_core import UserError, __version__
 from lbt_core.measurement.diagnostics import score_diagnostics
 from lbt_core.reporting import summary, wording
 from lbt_core.reporting.inputs import BASE, ReportInputs, arm_label, pair_rule
+from lbt_core.reporting.plain import visible
 from lbt_core.reporting.report import environment, write_text
 
 Library = Literal["peft", "transformers"]
@@ -61,7 +62,7 @@ def markdown(value: Any) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(wording.visible(text).split())
+    return " ".join(visible(text).split())
 
 
 def _metadata(inputs: ReportInputs, arm: str, library: Library) -> ModelCardData:

@@ -25,8 +25,8 @@ from lbt_core.reporting.drawing import (
     styled,
 )
 from lbt_core.reporting.inputs import StageTiming
+from lbt_core.reporting.plain import visible
 from lbt_core.reporting.summary import ArmResult, split_sizes
-from lbt_core.reporting.wording import visible
 from lbt_core.store.rows import Preference, Problem, Score
 
 MAX_GROUPS = 24

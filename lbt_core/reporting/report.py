@@ -1,7 +1,7 @@
 """The report: one HTML file that answers what the run was for and shows what it rests on.
 
 The file loads nothing: figures are inline SVG, there is no script, and its content security policy
-forbids both. Model output is hostile text; every value is made visible (``wording.visible``) and
+forbids both. Model output is hostile text; every value is made visible (``plain.visible``) and
 escaped on its way into the page.
 """
 
@@ -23,6 +23,7 @@ from lbt_core.reporting import summary, wording
 from lbt_core.reporting.drawing import svg
 from lbt_core.reporting.gallery import gallery
 from lbt_core.reporting.inputs import CONTROL, ReportInputs, arm_label
+from lbt_core.reporting.plain import visible
 from lbt_core.reporting.viewing.addresses import HOME, url
 from lbt_core.store.rows import Score
 
@@ -54,11 +55,7 @@ def environment(autoescape: bool) -> Environment:
 
 
 def _visible(value: Any) -> Any:
-    return (
-        wording.visible(value)
-        if isinstance(value, str) and not isinstance(value, Markup)
-        else value
-    )
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def as_yaml(value: Any) -> str:

@@ -1,7 +1,5 @@
 """Figures as text and findings as sentences, the same in the report and in the model card."""
 
-import unicodedata
-
 from lbt_core.measurement.estimators import Proportion
 from lbt_core.method.subject import TIME_LIMIT
 from lbt_core.reporting.inputs import BASE, CONTROL, TUNED, ReportInputs, arm_label
@@ -63,21 +61,6 @@ def _sign(value: float, digits: int) -> str:
     if float(text) == 0:
         return text
     return f"{'+' if value > 0 else '−'}{text}"
-
-
-def visible(text: str) -> str:
-    """Text that can stand in a page and shows what it holds: invisible characters are written out
-    as ⟨U+202E⟩.
-
-    Control characters, unpaired surrogates, and format characters (which reorder or hide text) are;
-    newlines and tabs stay.
-    """
-    return "".join(
-        c
-        if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
-        else f"⟨U+{ord(c):04X}⟩"
-        for c in text
-    )
 
 
 def finding(inputs: ReportInputs, c: Comparison) -> str:

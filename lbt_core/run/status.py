@@ -197,12 +197,14 @@ def _verify_sampled(plan: Plan) -> Iterator[tuple[str, str | None]]:
     if any(fault is not None for _, fault in found):
         return
     design = plan.design_shard()
-    designed = verify_shard(plan.files, design) is None
-    yield from _verify(plan, [design])
-    yield from _verify(plan, plan.sample_shards)
+    whole: set[str] = set()  # each file is read once: rationales are most of a run
+    for path, fault in _verify(plan, [design, *plan.sample_shards]):
+        if fault is None:
+            whole.add(path)
+        yield path, fault
     for index, shard in enumerate(plan.sample_shards):
         exams = plan.exam_shard_path(index, 0)
-        if designed and verify_shard(plan.files, shard) is None:
+        if design.path in whole and shard.path in whole:
             yield from _verify(plan, plan.exam_shards(index))
         elif plan.files.exists(exams):
             yield exams, f"cannot be checked before {shard.path} and {design.path} are whole"

@@ -1,5 +1,6 @@
 """Fingerprints: what a file should hold, as one hash."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -7,6 +8,8 @@ from dataclasses import fields
 from typing import Any
 
 from pydantic import BaseModel
+
+_LEAVES = frozenset((str, int, float, bool, type(None)))
 
 
 def fingerprint(*parts: Any) -> str:
@@ -22,15 +25,25 @@ def fingerprint(*parts: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
+    kind = type(value)
+    if kind in _LEAVES:  # most values by far: runs have millions of rows
+        return value
+    if kind is list or kind is tuple:
+        return [v if type(v) in _LEAVES else _plain(v) for v in value]
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if hasattr(value, "__dataclass_fields__"):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        return {name: _plain(getattr(value, name)) for name in _names(type(value))}  # type: ignore[arg-type]
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     return value
+
+
+@functools.cache
+def _names(row_type: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(row_type))
 
 
 def keys_digest(keys: Iterable[tuple[Any, ...]]) -> str:

@@ -216,20 +216,25 @@ def from_record(record: Mapping[str, Any], row_type: type[Row]) -> Row:
 
     Raises TypeError where a field without a default is missing.
     """
-    hints = _hints(row_type)  # type: ignore[arg-type]
-    values: dict[str, Any] = {}
-    for f in fields(row_type):  # type: ignore[arg-type]
-        if f.name not in record:
-            continue
-        value = record[f.name]
-        if typing.get_origin(hints[f.name]) is tuple:
-            item = typing.get_args(hints[f.name])[0]
-            value = tuple(
-                from_record(v, item) if hasattr(item, "__dataclass_fields__") else v
-                for v in value or ()
-            )
-        values[f.name] = value
+    names, tuples = _layout(row_type)  # type: ignore[arg-type]
+    values = {name: record[name] for name in names if name in record}
+    for name, item in tuples:
+        if name in values:
+            found = values[name] or ()
+            values[name] = tuple(from_record(v, item) if item else v for v in found)
     return row_type(**values)
+
+
+@functools.cache
+def _layout(row_type: Any) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]:
+    """The fields' names, and those that hold tuples with the row type of their items, None for
+    plain values."""
+    found = []
+    for name, hint in _hints(row_type).items():
+        if typing.get_origin(hint) is tuple:
+            item = typing.get_args(hint)[0]
+            found.append((name, item if hasattr(item, "__dataclass_fields__") else None))
+    return tuple(f.name for f in fields(row_type)), tuple(found)
 
 
 def from_table(table: pa.Table, row_type: type[Row]) -> list[Row]:

@@ -5,11 +5,12 @@ Each worker is a process of its own (no fork of this one, so that it can live in
 beside an engine) with a memory cap.
 A worker that takes longer than the time limit for one text, or dies, is killed and replaced; its
 text is ``undecided``, the others
-go on.
+go on. Where the worker was stopped from outside (SIGSTOP), its text is given to another once.
 """
 
 import contextlib
 import json
+import logging
 import os
 import selectors
 import subprocess
@@ -42,6 +43,9 @@ _ONE_THREAD = {
 }
 
 
+_log = logging.getLogger(__name__)
+
+
 class WorkerError(UserError):
     """Workers cannot be started at all, or a subject cannot grade in one."""
 
@@ -52,6 +56,7 @@ class _Item:
     problem: Problem | None
     text: str
     places: list[int]
+    again: bool = False
 
 
 @dataclass(slots=True)
@@ -258,27 +263,34 @@ class GradePool:
         now = time.monotonic()
         for worker in list(self._workers):
             if worker.pending and now - worker.since >= limit:
-                self._replace(worker, TIME_LIMIT, grades, queue, selector)
+                item = worker.pending[0]
+                if _is_stopped(worker.process.pid) and not item.again:
+                    pid = worker.process.pid
+                    _log.warning("grading process %d is stopped: another one goes on", pid)
+                    item.again = True
+                    self._replace(worker, None, grades, queue, selector)
+                else:
+                    self._replace(worker, TIME_LIMIT, grades, queue, selector)
             elif not worker.ready and now - worker.started > START_LIMIT:
                 self._replace(worker, "worker did not start", grades, queue, selector)
 
     def _replace(
         self,
         worker: _Worker,
-        why: str,
+        why: str | None,
         grades: list[Grade | None],
         queue: deque[_Item],
         selector: selectors.BaseSelector,
     ) -> None:
-        """Kills a worker: the text that it was at is undecided, the rest of its texts go back to
-        the queue.
+        """Kills a worker: the text that it was at is undecided, unless there is no reason ``why``,
+        and the rest of its texts go back to the queue.
         """
         selector.unregister(worker.process.stdout)  # type: ignore[arg-type]
         self._workers.remove(worker)
         self._failed_starts += not worker.ready
         seconds = time.monotonic() - worker.since
         _end(worker)
-        if worker.pending:
+        if worker.pending and why is not None:
             _place(worker.pending.popleft(), Grade("undecided", why, None, seconds, why), grades)
         queue.extendleft(reversed(worker.pending))
         worker.pending.clear()
@@ -315,6 +327,14 @@ def _write(worker: _Worker, message: dict[str, Any]) -> None:
     with contextlib.suppress(BrokenPipeError):
         worker.process.stdin.write(json.dumps(message).encode() + b"\n")  # type: ignore[union-attr]
         worker.process.stdin.flush()  # type: ignore[union-attr]
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether a process is stopped by a signal; its state stands after its name in brackets."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return False
 
 
 def _end(worker: _Worker) -> None:

@@ -3,6 +3,7 @@ grader killed at work: it ends with exactly the planned rows, no committed file 
 reproducible one's rows and weights are those of an undisturbed run."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGKILL
@@ -10,12 +11,14 @@ from signal import SIGKILL
 import pytest
 from lbt_process import Lbt, digests, settings, tables, weights
 
+from flows.local import prefect_server
 from lbt_core.run.record import RunStore
 from lbt_core.run.status import open_plan, verify_run
 
 pytestmark = pytest.mark.slow
 
 CHANGES: dict[str, object] = {
+    "controls": "[]",
     "shards__problems": 1,
     "engines__shards_in_flight": 1,
     "training__max_steps": 20,
@@ -27,6 +30,11 @@ LAYOUTS = {
     "process": settings(**CHANGES, engines__core="process", reproducible="false"),
 }
 TORN = "rationales/part-00001.parquet"
+SECRET = "hush-4f1d9c"
+SECRETS = {
+    name: SECRET
+    for name in ("LBT_ENDPOINT_KEY", "HF_TOKEN", "WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY")
+}
 
 
 @dataclass
@@ -45,17 +53,30 @@ def parts(run: Path, stage: str) -> int:
     return len(list((run / stage).glob("part-*.parquet")))
 
 
+@pytest.fixture(scope="module")
+def server_home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def server(server_home: Path) -> Iterator[dict[str, str]]:
+    """A Prefect server that commands report to, for those whose own one is not what is killed."""
+    with prefect_server(server_home) as url:
+        yield {"PREFECT_API_URL": url}
+
+
 @pytest.fixture(scope="module", params=["inline", pytest.param("process", marks=pytest.mark.long)])
-def story(request, tmp_path_factory):
-    chosen = LAYOUTS[request.param]
+def story(request, tmp_path_factory, server):
+    chosen, reproducible = LAYOUTS[request.param], request.param == "inline"
     store = tmp_path_factory.mktemp("store")
     run = store / "r"
     told = Story(run)
     started: list[Lbt] = []
 
-    def start(name: str) -> Lbt:
-        log = store / f"{name}.log"
-        started.append(Lbt.start(log, "run", "--store", str(store), "--run", "r", *chosen))
+    def start(name: str, joined: dict[str, str] | None = None, run: str = "r") -> Lbt:
+        log, arguments = store / f"{name}.log", ("run", "--store", str(store), "--run", run)
+        environment = SECRETS | (joined or {})
+        started.append(Lbt.start(log, *arguments, *chosen, environment=environment))
         return started[-1]
 
     def kill(lbt: Lbt, name: str, group: bool) -> None:
@@ -76,7 +97,7 @@ def story(request, tmp_path_factory):
         lbt.wait_for(lambda: parts(run, "exams") >= 2, "exam shards")
         kill(lbt, "examine", group=True)
 
-        lbt = start("train")
+        lbt = start("train", server)
         before = parts(run, "exams")
         lbt.wait_for(lambda: parts(run, "exams") > before, "a further exam shard")
         graders = lbt.family("ray::GradingActor")
@@ -87,7 +108,8 @@ def story(request, tmp_path_factory):
         engines = lbt.family("EngineActor")
         for engine in engines:
             engine.kill()
-        lbt.wait_for(lambda: any((run / "training").glob("*/**/checkpoint*")), "a checkpoint")
+        saved = "training/*/checkpoints/checkpoint-*"
+        lbt.wait_for(lambda: any(run.glob(saved)), "a checkpoint")
         kill(lbt, "train", group=True)
         assert engines and graders, "no engine or no grader was found to kill"
 
@@ -99,10 +121,14 @@ def story(request, tmp_path_factory):
         told.corrupt_found = dict(verify_run(open_plan(RunStore.open(str(run)))))
         shard.write_bytes(good)
 
-        lbt = start("end")
+        # beside each other, which must not change a row: that takes less time than one by one
+        undisturbed = start("undisturbed", server, "undisturbed") if reproducible else None
+        lbt = start("end", server)
         told.figures = lbt.finish()
         told.logs["end"] = lbt.said()
         told.left["end"] = lbt.left_after(seconds=30)
+        if undisturbed is not None:
+            undisturbed.finish()
         yield told
     finally:
         for lbt in started:
@@ -151,22 +177,27 @@ def test_corrupt_shard_is_found_by_verify(story):
     assert "damaged" in story.corrupt_found["rationales/part-00000.parquet"]
 
 
+def test_no_secret_of_the_environment_stands_in_a_file_or_log(story, server_home):
+    folders = (story.run.parent, server_home)  # the store with its logs; the server's database
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    assert {"report/index.html", "run.json"} <= {str(p.relative_to(story.run)) for p in files
+                                                if story.run in p.parents}  # fmt: skip
+    assert any(path.suffix == ".db" for path in files)
+    assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
+
+
 def test_training_goes_on_from_its_checkpoint(story):
     assert story.figures["pairs"] > 0
     assert story.figures["resumed_shards"] >= len(story.committed["train"])
+    assert "training step 20/20" in story.logs["end"]
+    assert "training step 1/20" not in story.logs["end"]
 
 
-def test_rows_and_weights_are_those_of_an_undisturbed_run(story, tmp_path):
+def test_rows_and_weights_are_those_of_an_undisturbed_run(story):
     if not story.figures["reproducible"]:
         pytest.skip("the layout's rows depend on the order of work")
-    log = tmp_path / "undisturbed.log"
-    chosen = LAYOUTS["inline"]
-    lbt = Lbt.start(log, "run", "--store", str(tmp_path), "--run", "undisturbed", *chosen)
-    try:
-        lbt.finish()
-    finally:
-        lbt.clean_up()
-    one = tables(tmp_path / "undisturbed") | weights(tmp_path / "undisturbed")
+    undisturbed = story.run.with_name("undisturbed")
+    one = tables(undisturbed) | weights(undisturbed)
     two = tables(story.run) | weights(story.run)
     assert weights(story.run)
     assert [path for path in one.keys() | two.keys() if one.get(path) != two.get(path)] == []

@@ -1,28 +1,56 @@
-"""A run whose own Ray cluster dies ends at once, with a line that says how to go on."""
+"""A run's own Ray cluster: it takes no work from strangers, and where it dies the run ends at once,
+with a line that says how to go on."""
 
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 from lbt_process import ROOT
 
 RUN = """
-import time
+import ray, time
 from flows.local import ray_cluster
 with ray_cluster(None, 1):
-    print("ready", flush=True)
+    print("ready", ray.get_runtime_context().gcs_address, flush=True)
     time.sleep(120)
 """
+ASK = """
+import sys
+from flows.ray_join import join_ray
+from lbt_core import UserError
+try:
+    join_ray(sys.argv[1])
+except UserError as error:
+    print("refused:", error)
+else:
+    print("joined")
+"""
+
+
+def stranger(address: str, home: Path) -> str:
+    """What another user of the machine, or of its network, is told."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, address],
+        cwd=ROOT,
+        env=environment | {"PYTHONPATH": str(ROOT), "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.stdout
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("service", "named"), [("raylet", "node manager (raylet)"), ("gcs_server", "head (GCS)")]
 )
-def test_a_dead_ray_is_said_in_one_line(service: str, named: str) -> None:
+def test_a_dead_ray_is_said_in_one_line(service: str, named: str, tmp_path: Path) -> None:
     environment = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}
     process = subprocess.Popen(
         [sys.executable, "-c", RUN],
@@ -35,7 +63,10 @@ def test_a_dead_ray_is_said_in_one_line(service: str, named: str) -> None:
     )
     try:
         assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+        ready, address = process.stdout.readline().split()
+        assert ready == "ready"
+        if service == "raylet":
+            assert "refused this process" in stranger(address, tmp_path)
         found = psutil.Process(process.pid).children(recursive=True)
         (victim,) = [p for p in found if p.name() == service]
         victim.kill()

@@ -1,17 +1,23 @@
-"""An engine that is stopped (SIGSTOP) ends no call by itself: that is noticed, named, and what it
-was asked is asked elsewhere; once it goes on it is used again."""
+"""An engine or a grader that is stopped (SIGSTOP) ends no call by itself: that is noticed, named,
+and what it was asked is asked elsewhere. An engine is used again once it goes on, a grader is made
+anew."""
 
+import contextlib
 import os
 import signal
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 import ray
 
+from lbt_core.run.config import GradingConfig
+from lbt_core.store.rows import Problem
 from tasks import dispatch
 from tasks.dispatch import ActorLost, Dispatcher
+from tasks.graders import GradingPool
 
 pytestmark = pytest.mark.slow
 
@@ -86,3 +92,31 @@ def test_an_engine_that_works_without_a_word_is_left_alone(
     group.wait_ready()
     assert counted(group, 20) == ("engine-0", list(range(20)))
     group.close()
+
+
+def test_a_stopped_grader_is_named_ended_and_made_anew(
+    cluster: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dispatch, "QUIET_S", 1.0)
+    monkeypatch.setattr(dispatch, "SILENT_S", 2.0)
+    problem = Problem("p", "What is 1 + 1?", "2")
+    with GradingPool(GradingConfig(workers=1), "math") as pool:
+        asked = [(problem, r"So \boxed{2}")]
+        assert [g.verdict for g in pool.grade_many(asked)] == ["correct"]
+        (grader,) = titled("ray::GradingActor")
+        grader.suspend()
+        with pytest.raises(ActorLost, match=r"grader-0 has not answered for . s: it is stopped"):
+            pool.grade_many(asked)
+        assert "it is ended and made anew" in caplog.text
+        assert [g.verdict for g in pool.grade_many(asked)] == ["correct"]
+        assert [p.pid for p in titled("ray::GradingActor")] != [grader.pid]
+
+
+def titled(title: str) -> list[psutil.Process]:
+    """This process's descendants of such a title."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if title in " ".join(process.cmdline()):
+                found.append(process)
+    return found

@@ -6,6 +6,7 @@ import pytest
 
 from lbt_core.method.subject import TIME_LIMIT
 from lbt_core.reporting.inputs import ReportInputs
+from lbt_core.reporting.plain import visible
 from lbt_core.reporting.wording import (
     duration,
     headline,
@@ -13,7 +14,6 @@ from lbt_core.reporting.wording import (
     p_value,
     percent,
     points,
-    visible,
 )
 
 

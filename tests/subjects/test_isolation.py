@@ -1,5 +1,8 @@
 """Whatever a subject's extract or grade does, an answer is undecided and the others are graded."""
 
+import os
+import signal
+
 import pytest
 from misbehaving import DEEDS
 
@@ -54,3 +57,14 @@ def test_a_subject_that_cannot_get_ready_says_why():
     ):
         pool.grade_many([(PROBLEM, "fine")])
     assert pool._workers == []
+
+
+def test_a_worker_that_is_stopped_from_outside_costs_no_answer(caplog):
+    with GradePool(workers=1, time_limit=0.5, memory_mb=256, subject=SUBJECT) as pool:
+        pool.warm_up()
+        stopped = pool._workers[0].process.pid
+        os.kill(stopped, signal.SIGSTOP)
+        grades = pool.grade_many([(PROBLEM, "fine"), (PROBLEM, "as well")], time_limit=0.5)
+        assert [g.verdict for g in grades] == ["correct", "correct"]
+        assert pool._workers[0].process.pid != stopped
+    assert f"grading process {stopped} is stopped" in caplog.text

@@ -1,5 +1,6 @@
 """Training as a Ray Train job, on one worker and on two."""
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from lbt_core import UserError
 from lbt_core.store.rows import Preference
 from lbt_core.training.dpo import train_dpo
 from lbt_core.training.history import read_history
+from tasks import heartbeat
 from tasks.training import train_on_ray
 
 pytestmark = pytest.mark.slow
@@ -59,8 +61,11 @@ def test_a_refusal_in_the_worker_reaches_the_caller_as_it_is(
         train_on_ray(str(model_dir), pairs, make_spec(beta=0.2), tmp_path)
 
 
-def _kill_worker_at(folder: Path, step: int, killed: list[int]) -> None:
-    """Kills the training worker of this test's own cluster once the history shows the step."""
+def _send_worker_at(
+    folder: Path, step: int, sent: list[int], number: signal.Signals = signal.SIGKILL
+) -> None:
+    """Sends the training worker of this test's own cluster a signal once the history shows the
+    step."""
     end = time.monotonic() + 120
     while max((row["step"] for row in read_history(folder)), default=-1) < step:
         if time.monotonic() > end:
@@ -68,8 +73,8 @@ def _kill_worker_at(folder: Path, step: int, killed: list[int]) -> None:
         time.sleep(0.01)
     for process in psutil.Process().children(recursive=True):
         if "RayTrainWorker" in " ".join(process.cmdline()):
-            process.kill()
-            killed.append(process.pid)
+            process.send_signal(number)
+            sent.append(process.pid)
             return
 
 
@@ -79,7 +84,7 @@ def test_a_lost_worker_is_replaced_and_training_continues(
     spec = make_spec(max_steps=40)
     killed: list[int] = []
     folder = tmp_path / "lost"
-    killer = threading.Thread(target=_kill_worker_at, args=(folder, 7, killed))
+    killer = threading.Thread(target=_send_worker_at, args=(folder, 7, killed))
     killer.start()
     result = train_on_ray(str(model_dir), pairs, spec, folder)
     killer.join()
@@ -87,3 +92,23 @@ def test_a_lost_worker_is_replaced_and_training_continues(
     assert len(killed) == 1
     assert result.resumed_from > 0
     assert losses(result.history) == pytest.approx(losses(undisturbed.history), abs=TOLERANCE)
+
+
+@pytest.mark.long  # a minute, most of it Ray's waiting
+def test_a_stopped_worker_is_named_and_in_the_end_replaced(
+    model_dir: Path, pairs: list[Preference], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "SILENT_S", 5.0)
+    monkeypatch.setenv("RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S", "12")  # ten minutes otherwise
+    monkeypatch.setenv("TORCH_PROCESS_GROUP_SHUTDOWN_TIMEOUT_S", "2")
+    folder, stopped, lines = tmp_path / "stopped", list[int](), list[str]()
+    given = (folder, 7, stopped, signal.SIGSTOP)
+    threading.Thread(target=_send_worker_at, args=given, daemon=True).start()
+    spec = make_spec(max_steps=40)
+    result = train_on_ray(str(model_dir), pairs, spec, folder, on_log=lines.append)
+    warnings = [line for line in lines if line.startswith("WARNING")]
+    assert len(warnings) == 1
+    assert f"training worker 0 (process {stopped[0]} on " in warnings[0]
+    assert f"`kill -CONT {stopped[0]}` there lets it go on" in warnings[0]
+    assert result.resumed_from > 0
+    assert result.steps == 40

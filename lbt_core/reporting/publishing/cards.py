@@ -18,6 +18,7 @@ from lbt_core.reporting.model_card import (
     markdown,
     render_model_card,
 )
+from lbt_core.reporting.plain import visible
 from lbt_core.reporting.publishing.licences import Licence, joint
 from lbt_core.reporting.publishing.tables import DEFAULT, Table
 from lbt_core.reporting.report import environment
@@ -113,7 +114,7 @@ def _front(
         license_name="several-see-card" if licence == "other" else None,
         task_categories=["text-generation"],
         size_categories=_size(sum(t.rows for t in tables)),
-        pretty_name=" ".join(wording.visible(f"{inputs.run}: learning by teaching").split()),
+        pretty_name=" ".join(visible(f"{inputs.run}: learning by teaching").split()),
         tags=["learning-by-teaching", "preference", "dpo", "trl", "mathematics", "synthetic"],
         configs=list(configs.values()),
     )

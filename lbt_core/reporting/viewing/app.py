@@ -1,6 +1,6 @@
 """The pages: Starlette routes over a run's index, Jinja2 templates, nothing fetched from elsewhere.
 
-Model output is hostile text: every value is made visible (``wording.visible``) and escaped on its
+Model output is hostile text: every value is made visible (``plain.visible``) and escaped on its
 way into a page, and the pages' content security policy allows only this server's own files.
 """
 
@@ -23,6 +23,7 @@ from starlette.staticfiles import StaticFiles
 
 from lbt_core import UserError, __version__
 from lbt_core.reporting import wording
+from lbt_core.reporting.plain import visible
 from lbt_core.reporting.viewing import details
 from lbt_core.reporting.viewing.addresses import HOME, url
 from lbt_core.reporting.viewing.index import RunIndex
@@ -95,7 +96,7 @@ def _environment(index: RunIndex) -> Environment:
 
 def _visible(value: Any) -> Any:
     plain = isinstance(value, str) and not isinstance(value, Markup)
-    return wording.visible(value) if plain else value
+    return visible(value) if plain else value
 
 
 def _cut(text: str, length: int = MAX_TEXT) -> str:
