@@ -1,5 +1,5 @@
 """Whether Prometheus scrapes every Ray node and the dashboard's queries return series while a run
-goes on: ``python monitoring.py RUN FLOW_RUN NODES``, with LBT_PROMETHEUS, LBT_API, LBT_PREFECT_AUTH.
+goes on: ``python monitoring.py RUN FLOW_RUN NODES`` with LBT_PROMETHEUS, LBT_API, LBT_PREFECT_AUTH.
 
 Ends with the flow run; exits with 1 where a query (those of GPUs aside) never returned a series, or
 fewer than NODES nodes were scraped at one time.
