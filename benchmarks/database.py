@@ -3,9 +3,10 @@
 ``python -m benchmarks.database`` starts a Postgres of its own (``apt-get install postgresql``) and
 a Prefect server on it, and lets a flow without work make what a run of 300 shards makes: a task run
 for each shard through the run's own task with Prefect's log lines and one of ours, a progress
-artifact and 20 tables of 8 engines. After five runs the first four are dated back by 40 days, and the server is started with
-the settings of ``lbt up --keep-days 30``: exactly these four have to go, with their task runs, logs
-and artifacts. The last line is JSON; exit status 1 where anything else is left or gone.
+artifact and 20 tables of 8 engines. After five runs the first four are dated back by 40 days, and
+the server is started with the settings of ``lbt up --keep-days 30``: exactly these four have to go,
+with their task runs, logs and artifacts. The last line is JSON; exit status 1 where anything else
+is left or gone.
 """
 
 import argparse
@@ -42,7 +43,8 @@ from lbt_core.generation import EngineStats
 
 @flow(name="lbt", flow_run_name="measured")
 def measured(shards):
-    logger, engines = get_run_logger(), {f"engine-{i}": EngineStats(9**6, 9**6, 999, 64, 9, 0.5, 0.5, 99.0, 0.9, 70.0) for i in range(8)}
+    logger, now = get_run_logger(), EngineStats(9**6, 9**6, 999, 64, 9, 0.5, 0.5, 99.0, 0.9, 70.0)
+    engines = {f"engine-{i}": now for i in range(8)}
     progress = create_progress_artifact(progress=0.0, key="lbt-progress", description="shards done")
     def job(i):
         name = f"sample-{i:04d}"
