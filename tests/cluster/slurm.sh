@@ -87,8 +87,7 @@ again() { [ "$(field Restarts)" = 1 ]; }
 until_true 240 "the requeue" again
 before=$(find "$work/runs/slurm" -name 'part-*.parquet' | wc -l)
 say "requeued with $before shards stored"
-scontrol update "JobId=$job" TimeLimit=60
-scontrol release "$job" 2>/dev/null || true
+scontrol update "JobId=$job" TimeLimit=60 StartTime=now # Slurm lets a requeued job wait for two minutes
 until_true 1200 "the job's end" over
 cat "$work/lbt-slurm-$job.log" | grep -E '^lbt:|already stored|resumed|Pass@1|^\{' | tail -n 12 || true
 [ "$(field JobState)" = COMPLETED ] || { cp "$work/lbt-slurm-$job.log" "$work/job.log"; fail "the job is $(field JobState)"; }
