@@ -68,7 +68,8 @@ def rows(status: str, verified: str) -> None:
     found, checked = json.loads(status), json.loads(verified)
     value = dict(setting.split("=") for setting in SMALL)
     rationales = int(value["corpus.generated.train"]) * int(value["sampling.num_rationales"])
-    wanted = {"sample": rationales, "examine": rationales * int(value["exam.problems"])}
+    tested = int(value["corpus.generated.test"])
+    wanted = {"sample": rationales, "evaluate/base": tested, "evaluate/tuned": tested}
     wrong = [*checked["faults"]]
     for stage in found["stages"]:
         name, have, planned = stage["stage"], stage["rows"], stage["planned_rows"]
