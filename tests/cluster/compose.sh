@@ -17,6 +17,7 @@ project=lbt-trial
 compose() { "$COMPOSE" -p $project -f docker/compose.yaml "$@"; }
 inside() { "$BUILDER" exec ${project}_worker_1 "$@"; }
 quiet() { "$@" >/dev/null 2>&1; }
+said=$(mktemp)
 
 finish() {
   local status=$?
@@ -36,8 +37,8 @@ finish() {
 bring_up() {
   trap finish EXIT
   say "compose up"
-  quiet compose up -d postgres prefect-server prefect-services ray-head ray-worker worker prometheus \
-    || fail "compose up"
+  compose up -d postgres prefect-server prefect-services ray-head ray-worker worker prometheus \
+    >/dev/null 2>"$said" || { tail -n 1 "$said"; fail "compose up"; }
   until_true 600 "the worker" sh -c "$BUILDER logs ${project}_worker_1 2>&1 | grep -q started!"
   say "up: $("$BUILDER" ps --format '{{.Names}}' | grep -c ^$project) containers"
 }
@@ -68,7 +69,7 @@ trial() { # compose or s3
     start_s3
     store=s3://trial/runs
   fi
-  local at=$store/$1
+  local at=$store/$1 # as the container sees it
   [ "$1" = s3 ] || at=/store/$at
   say "$1: a run through the API, its store $store, training on 2 nodes"
   run=$(here api start "$1" "$store" engines.count=2 training.workers=2)
