@@ -35,6 +35,6 @@ sbom:
 	@$(BUILDER) run --rm --entrypoint cat $(IMAGE) /app/sbom.json > build/sbom-$(FLAVOUR).json
 	@echo build/sbom-$(FLAVOUR).json
 
-## compose brought up, a run through the API, servers and workers restarted under it
+## the image, then runs in containers, on S3 and through Slurm, with services and nodes lost under them
 cluster-test:
 	@tests/cluster/run.sh

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import ray
 
-from flows.ray_death import ends_with_ray
+from flows.ray_death import ends_with_cluster, ends_with_ray
 from flows.ray_join import join_ray
 from flows.server_process import QUIET, free_port
 from lbt_core import UserError
@@ -81,7 +81,7 @@ def ray_cluster(address: str | None, cpus: int) -> Iterator[None]:
         return
     if address:
         join_ray(address)
-        watched: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+        watched = ends_with_cluster(address)
     else:
         _start_ray(cpus)
         watched = ends_with_ray()

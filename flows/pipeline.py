@@ -29,6 +29,7 @@ from flows.parameters import (
     StorePath,
 )
 from flows.signals import GO_ON, drain, pass_on
+from flows.stale_tasks import end_stale_task_runs
 from lbt_core import DataError, UserError
 from lbt_core.run.config import RunConfig, load_config, read_environment
 from lbt_core.run.headline import run_summary
@@ -137,6 +138,7 @@ def _work_on(
     lock = run_lock(files, label, end_run(flow_run.get_id()))
     with lock, ray_cluster(environment.ray_address, environment.cpus):
         take_signals()  # again: Ray takes SIGTERM as it connects
+        end_stale_task_runs(flow_run.get_id(), flow_run.get_run_count())
         opened = config if config is not None else RunStore.open(uri).config
         run_store = RunStore.start(files, opened, discard_from)
         keep_warm = environment.ray_address is not None

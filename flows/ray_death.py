@@ -1,12 +1,15 @@
-"""The end of a run whose own Ray cluster has lost its head or its node manager: at once, in a line.
+"""The end of a run whose Ray cluster has lost its head or this machine's node manager: in a line.
 
 Ray itself waits a minute for a killed GCS, or shows the node manager's log, and then ends the
-process without a word about the run.
+process without a word about the run. A cluster of the run's own is ended at once; the head of one
+that was joined may come back (GCS fault tolerance), so it has time until shortly before Ray's end.
 """
 
 import contextlib
 import os
+import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import psutil
@@ -14,6 +17,11 @@ import psutil
 from flows.signals import say
 
 POLL_S = 0.5
+# Ray's processes give up a head after 60 s (RAY_gcs_rpc_server_reconnect_timeout_s)
+HEAD_PATIENCE_S = 45.0
+# A head that restarts closes its port for a moment: not worth a word
+SAY_AFTER_S = 5.0
+CONNECT_S = 5.0
 EXIT_STATUS = 1
 SERVICES = {"raylet": "node manager (raylet)", "gcs_server": "head (GCS)"}
 
@@ -32,6 +40,73 @@ def ends_with_ray() -> Iterator[None]:
     finally:
         stop.set()
         watch.join()
+
+
+@contextlib.contextmanager
+def ends_with_cluster(address: str, patience: float = HEAD_PATIENCE_S) -> Iterator[None]:
+    """While the block runs, this process ends if the cluster's head at ``address`` (``host:port``;
+    anything else is not watched) does not answer for ``patience`` seconds, or if the node manager
+    that this process has joined dies."""
+    stop = threading.Event()
+    raylet = _joined_raylet()
+    arguments = (address, raylet, patience, stop)
+    watch = threading.Thread(target=_watch_head, args=arguments, daemon=True, name="ray-head")
+    watch.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        watch.join()
+
+
+def _watch_head(
+    address: str, raylet: psutil.Process | None, patience: float, stop: threading.Event
+) -> None:
+    host, _, port = address.rpartition(":")
+    answered, asked, said = time.monotonic(), 0.0, False
+    while not stop.wait(POLL_S):
+        if raylet is not None and not _lives(raylet):
+            _leave(f"Ray's {SERVICES['raylet']} on this machine died (killed, or its head is gone)")
+        if not port.isdigit() or time.monotonic() - asked < 4 * POLL_S:
+            continue
+        asked = time.monotonic()
+        if _listens(host, int(port)):
+            answered, said = time.monotonic(), False
+            continue
+        away = time.monotonic() - answered
+        if away > patience:
+            _leave(f"Ray's head at {address} has not answered for {away:.0f} s")
+        if away > SAY_AFTER_S and not said:
+            said = True
+            say(f"Ray's head at {address} does not answer; waiting {patience:.0f} s for it")
+
+
+def _leave(what: str) -> None:
+    say(f"{what}; what is stored stays, the same command goes on once the cluster is there again")
+    os._exit(EXIT_STATUS)
+
+
+def _listens(host: str, port: int) -> bool:
+    try:
+        with contextlib.closing(socket.create_connection((host, port), timeout=CONNECT_S)):
+            return True
+    except OSError:
+        return False
+
+
+def _joined_raylet() -> psutil.Process | None:
+    """The node manager that this process is attached to; None where it cannot be seen (another
+    user's, another process namespace)."""
+    import ray  # noqa: PLC0415 - slow import, there already where a cluster was joined
+
+    worker = ray._private.worker.global_worker
+    socket_name = worker.node.raylet_socket_name if worker.node is not None else ""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            line = process.cmdline() if process.name() == "raylet" else []
+            if socket_name and any(socket_name in word for word in line):
+                return process
+    return None
 
 
 def _watch(services: list[psutil.Process], stop: threading.Event) -> None:

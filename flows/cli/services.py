@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from flows.cli.options import require_extra
+from flows.retention import retention
 from flows.server_process import QUIET, free_port, server_command
 from flows.supervision import (
     STATE,
@@ -66,6 +67,10 @@ def up(
     dashboard_port: Annotated[
         int, typer.Option(min=1, max=65535, help="Port of the Ray dashboard.")
     ] = 8265,
+    keep_days: Annotated[
+        int | None,
+        typer.Option(min=1, help="Prefect forgets runs that ended so long ago; the store stays."),
+    ] = None,
     home: Home = DEFAULT_HOME,
     json_: Annotated[bool, typer.Option("--json", help="Print the addresses as JSON.")] = False,
 ) -> None:
@@ -84,6 +89,7 @@ def up(
         if ray_address is None:
             require_free(host, dashboard_port, "--dashboard-port")
         services = _new_services(home, host, port, auth, database, ray_address, dashboard_port)
+        services.environment |= retention(keep_days)
     fresh = not any(is_running(s) for s in services.processes.values())
     missing = [n for n in _wanted(services) if not _lives(services, n)]
     if missing:

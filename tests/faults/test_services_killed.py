@@ -73,6 +73,9 @@ def ends_well(services: Live, run_id: str, run: Path, stored: dict[str, str]) ->
     plan = open_plan(RunStore.open(str(run)))
     assert [s for s in run_status(plan) if s.owed] == []
     assert [fault for _, fault in verify_run(plan) if fault] == []
+    asked = {"flow_runs": {"id": {"any_": [run_id]}}, "limit": 200}
+    states = {task["state_type"] for task in services.post("/task_runs/filter", asked)}
+    assert states <= set(ENDED), "task runs of a killed attempt are over too"
     return ended
 
 

@@ -7,11 +7,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import psutil
 import pytest
-from live_services import free_port, wait_for
-
-from flows.supervision import end
+from ray_head import Head
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -32,29 +29,6 @@ else:
 def environment(**changes: str) -> dict[str, str]:
     plain = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     return plain | {"RAY_USAGE_STATS_ENABLED": "0"} | changes
-
-
-class Head:
-    """A Ray head of its own; ``ray start`` turns token authentication on where it finds one."""
-
-    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
-        self.address = f"127.0.0.1:{free_port()}"
-        self.log = folder / "head.log"
-        command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block"]
-        command += ["--port", self.address.split(":")[1], "--num-cpus", "1"]
-        command += ["--node-ip-address", "127.0.0.1", "--include-dashboard", "false"]
-        command += ["--temp-dir", str(folder / "r")]
-        with open(self.log, "wb") as output:
-            self.process = subprocess.Popen(
-                command, env=dict(env), stdout=output, stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )  # fmt: skip
-        wait_for(lambda: "Ray runtime started" in self.log.read_text(), 90, "the head")
-
-    def stop(self) -> None:
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        end([psutil.Process(self.process.pid)], 15.0)
-        end([child for child in children if child.is_running()], 5.0)
 
 
 def join(address: str, env: Mapping[str, str]) -> str:
