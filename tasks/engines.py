@@ -8,6 +8,7 @@ that a retried run finds them warm.
 import contextlib
 import hashlib
 import os
+import sys
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -36,6 +37,9 @@ from tasks.dispatch import ActorLost, ActorRefused, Dispatcher
 NAMESPACE = "lbt"
 PREFIX = "lbt-engine-"
 IDLE_ANSWER_S = 5.0
+AHEAD = 2
+# an engine's thread that waits for the interpreter waits at most so long: a step is 50 ms
+SWITCH_S = 0.0005
 # A run of days on a shared cluster meets some deaths; a model that kills its engine each time must
 # end it all the same
 RESTARTS = 20
@@ -47,6 +51,7 @@ class EngineActor:
     """A loaded engine. Calls of ``generate`` run side by side and share it."""
 
     def __init__(self, spec: EngineSpec, index: int, pin: bool, warm_seconds: int) -> None:
+        self._elsewhere: set[int] = set()
         if spec.kind == "vllm":
             from lbt_core.generation.vllm_engine import (  # noqa: PLC0415 - heavy
                 prepare_environment,
@@ -56,7 +61,10 @@ class EngineActor:
             if spec.device == "gpu" and missing:
                 raise ModelCannotLoad(f"{spec.model} cannot be loaded: {missing}")
             cores = sorted(os.sched_getaffinity(0))
-            prepare_environment(spec, cores[index % len(cores)] if pin else None)
+            core = cores[index % len(cores)] if pin else None
+            prepare_environment(spec, core)
+            self._elsewhere = set(cores) - {core} if core is not None else set()
+            sys.setswitchinterval(SWITCH_S)
         self._on_gpu = spec.device == "gpu"
         spec = replace(spec, model=local_folder(spec.model, read_environment().scratch))
         key = endpoint_key(spec.endpoint.key) if spec.endpoint is not None else None
@@ -82,6 +90,8 @@ class EngineActor:
 
     def stream(self, requests: Sequence[Request], ticket: str) -> Iterator[list[Completion]]:
         """Completions in lists, as they finish, until ``drop`` is called with the ticket."""
+        if self._elsewhere:  # tokens to text and back need not take the engine's core
+            os.sched_setaffinity(0, self._elsewhere)
         self._calls += 1
         stop = self._tickets.setdefault(ticket, threading.Event())
         try:
@@ -217,8 +227,9 @@ class EnginePool:
 
     @property
     def capacity(self) -> int:
-        """Shards that the engines take at once."""
-        return self._slots * self.count
+        """Shards to work on at once: those that the engines take, and for each engine some that
+        are graded and stored meanwhile, so that their places are not empty until that is done."""
+        return (self._slots + AHEAD) * self.count
 
     def stream(self, requests: Sequence[Request]) -> Iterator[tuple[str, list[Completion]]]:
         """The engine's name and completions, as they finish. Raises ActorLost, Drained."""
