@@ -3,8 +3,8 @@ engine and graders that answer at once.
 
     python -m benchmarks.orchestration [--shards 300] [--keep] [--sample]
 
-A local Prefect server and Ray as ``lbt run`` starts them; every shard is a Prefect task run, asks an
-actor for its 16 rationales, keeps them in its sidecar, has them graded by another actor, and is
+A local Prefect server and Ray as ``lbt run`` starts them; every shard is a Prefect task run, asks
+an actor for its 16 rationales, keeps them in its sidecar, has them graded by another actor, and is
 committed. Time is counted from the first shard's submission to the last one's commit. ``--sample``
 also prints where the flow's threads were. The last line is JSON: ``ms_per_shard``, ``shards``.
 """
