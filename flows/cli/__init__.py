@@ -15,6 +15,7 @@ COMMANDS = (
     "services",
     "inspect",
     "plan",
+    "tune",
     "report",
     "view",
     "publish",
