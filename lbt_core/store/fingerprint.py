@@ -1,8 +1,9 @@
 """Fingerprints: what a file should hold, as one hash."""
 
+import functools
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -21,11 +22,21 @@ def fingerprint(*parts: Any) -> str:
     return digest.hexdigest()[:32]
 
 
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+
+@functools.cache
+def _field_names(kind: Hashable) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind))  # type: ignore[arg-type]
+
+
 def _plain(value: Any) -> Any:
+    if type(value) in _SCALARS:  # nearly everything is, of a hundred thousand problems
+        return value
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if hasattr(value, "__dataclass_fields__"):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        return {name: _plain(getattr(value, name)) for name in _field_names(value.__class__)}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     if isinstance(value, dict):
