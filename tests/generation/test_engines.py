@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -206,3 +207,17 @@ def test_closing_fails_the_calls_in_progress_and_later_ones(engine):
     assert engine.stats().requests - answered < len(PROMPTS) * 10
     with pytest.raises(EngineDied, match="closed"):
         engine.generate(requests(PROMPTS[:1]))
+
+
+def test_an_answer_that_goes_round_in_circles_is_ended(vllm):
+    whole = {c.id: c for c in vllm.generate(requests(PROMPTS, LONG))}
+    plain, vllm._spec = vllm._spec, replace(vllm._spec, repetition=(8, 4))
+    try:
+        ended = [c for c in vllm.generate(requests(PROMPTS, LONG)) if c.finish_reason != "length"]
+    finally:
+        vllm._spec = plain
+    assert ended  # a random model writes the same few tokens again and again
+    for one in ended:
+        assert one.finish_reason == "repetition"
+        assert one.tokens < whole[one.id].tokens
+        assert whole[one.id].text.startswith(one.text)
