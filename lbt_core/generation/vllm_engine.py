@@ -83,6 +83,7 @@ class _Queued:
     call: _Call
     request: Request
     ids: list[int]
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,17 +227,23 @@ class VllmEngine:
                 raise EngineDied(str(self._dead))
             self._calls.add(call)
             self._waiting += len(requests)
-            self._inbox.put([_Queued(call, r, ids[r.prompt]) for r in requests])
+            self._inbox.put([_Queued(call, r, *ids[r.prompt]) for r in requests])
         return call
 
-    def _tokenise(self, requests: Sequence[Request]) -> dict[str, list[int]]:
-        """Token ids by prompt, made in the caller's thread, so that no step waits for them, and
-        once for each prompt that is asked several times."""
+    def _tokenise(self, requests: Sequence[Request]) -> dict[str, tuple[list[int], str]]:
+        """Token ids by prompt, or why there are none; made in the caller's thread, so that no step
+        waits for them, and once for each prompt that is asked several times."""
+        found: dict[str, tuple[list[int], str]] = {}
         with self._tokenising:  # a tokenizer is not safe in two threads
-            return {
-                prompt: self._tokenizer.encode(prompt, add_special_tokens=False)
-                for prompt in dict.fromkeys(request.prompt for request in requests)
-            }
+            for request in requests:
+                prompt = request.prompt
+                if prompt in found:
+                    continue
+                try:
+                    found[prompt] = self._tokenizer.encode(prompt, add_special_tokens=False), ""
+                except (ValueError, TypeError) as error:  # this prompt is bad, the others are not
+                    found[prompt] = [], str(error) or type(error).__name__
+        return found
 
     def stats(self) -> EngineStats:
         """Counters and gauges."""
@@ -406,6 +413,8 @@ class VllmEngine:
         request, ids = item.request, item.ids
         name = str(next(self._ids))
         try:
+            if item.unreadable:
+                raise ValueError(item.unreadable)
             room = self._limit - len(ids)
             if room < 1:
                 raise ValueError(f"prompt of {len(ids)} tokens, context of {self._limit}")
