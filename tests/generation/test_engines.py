@@ -185,6 +185,20 @@ def test_vllm_holds_no_more_requests_than_its_window(vllm):
     assert max(waiting for _, waiting in seen) >= len(many) - 2 * WINDOW
 
 
+def test_an_answer_that_goes_round_in_circles_is_ended(vllm):
+    whole = {c.id: c for c in vllm.generate(requests(PROMPTS, LONG))}
+    plain, vllm._spec = vllm._spec, replace(vllm._spec, repetition=(8, 4))
+    try:
+        ended = [c for c in vllm.generate(requests(PROMPTS, LONG)) if c.finish_reason != "length"]
+    finally:
+        vllm._spec = plain
+    assert ended  # a random model writes the same few tokens again and again
+    for one in ended:
+        assert one.finish_reason == "repetition"
+        assert one.tokens < whole[one.id].tokens
+        assert whole[one.id].text.startswith(one.text)
+
+
 # Last, for it ends the engine that the tests above share: vLLM keeps one engine per process.
 def test_closing_fails_the_calls_in_progress_and_later_ones(engine):
     failed = []
@@ -207,17 +221,3 @@ def test_closing_fails_the_calls_in_progress_and_later_ones(engine):
     assert engine.stats().requests - answered < len(PROMPTS) * 10
     with pytest.raises(EngineDied, match="closed"):
         engine.generate(requests(PROMPTS[:1]))
-
-
-def test_an_answer_that_goes_round_in_circles_is_ended(vllm):
-    whole = {c.id: c for c in vllm.generate(requests(PROMPTS, LONG))}
-    plain, vllm._spec = vllm._spec, replace(vllm._spec, repetition=(8, 4))
-    try:
-        ended = [c for c in vllm.generate(requests(PROMPTS, LONG)) if c.finish_reason != "length"]
-    finally:
-        vllm._spec = plain
-    assert ended  # a random model writes the same few tokens again and again
-    for one in ended:
-        assert one.finish_reason == "repetition"
-        assert one.tokens < whole[one.id].tokens
-        assert whole[one.id].text.startswith(one.text)
