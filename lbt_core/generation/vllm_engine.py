@@ -16,8 +16,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from lbt_core.generation.core_process import CoreLog, guarded_core
@@ -31,6 +29,7 @@ from lbt_core.generation.engine import (
     ModelCannotLoad,
     Request,
 )
+from lbt_core.generation.feeding import Answer, Call, Clock, Queued
 from lbt_core.generation.models import model_folder, named
 from lbt_core.generation.refusals import explain, hollow, root_cause
 from lbt_core.generation.turns import stop_token_ids
@@ -41,82 +40,6 @@ LOAD_ATTEMPTS = 3
 WATCH_S = 0.5
 # what vLLM says of a core that ended as it loaded, whatever it ended of
 _ENDED = "Engine core initialization failed"
-
-# Completions are handed on in batches of half a second: one by one, the flow's bookkeeping per call
-# would take the core from the engine
-PACE_S = 0.5
-
-
-@dataclass(eq=False)
-class _Call:
-    """One call of ``stream``: what has arrived of it, and whether anybody still waits for it.
-
-    ``seed`` is what the engine's random state is set from before its first request, where a call
-    has the engine for itself; None elsewhere.
-    """
-
-    seed: int | None = None
-    dropped: bool = False
-    arrived: queue.SimpleQueue["_Answer | BaseException"] = field(default_factory=queue.SimpleQueue)
-
-    def deliver(self, answer: "_Answer") -> None:
-        self.arrived.put(answer)
-
-    def fail(self, error: BaseException) -> None:
-        self.arrived.put(error)
-
-    def take(self, most: int) -> list["_Answer"]:
-        """What arrives within ``PACE_S``; ``most`` of it at once. Raises EngineDied."""
-        found: list[_Answer] = []
-        end = time.monotonic() + PACE_S
-        with contextlib.suppress(queue.Empty):
-            while len(found) < most:
-                item = self.arrived.get(timeout=max(0.0, end - time.monotonic()))
-                if isinstance(item, BaseException):
-                    raise EngineDied(str(item) or type(item).__name__)
-                found.append(item)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Queued:
-    call: _Call
-    request: Request
-    ids: list[int]
-    unreadable: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What the engine gave to a request. ``text`` is None where it is still to be made."""
-
-    queued: _Queued
-    reason: str
-    tokens: Sequence[int] = ()
-    text: str | None = None
-
-
-class _Clock:
-    """Where a thread's time goes, in seconds; ``preempted`` is what the kernel says it waited for
-    its core while it could have run, whatever it was doing then."""
-
-    def __init__(self) -> None:
-        self.stepping = self.feeding = self.idle = 0.0
-        self._schedule: Path | None = None
-
-    def start(self) -> None:
-        """Called in the thread that is timed."""
-        self._schedule = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
-
-    @property
-    def preempted(self) -> float:
-        """Seconds in the run queue; 0 where the kernel does not say."""
-        if self._schedule is None:
-            return 0.0
-        try:
-            return int(self._schedule.read_text().split()[1]) / 1e9
-        except (OSError, ValueError, IndexError):
-            return 0.0
 
 
 def spawn_children() -> None:
@@ -159,17 +82,17 @@ class VllmEngine:
         self._ends = stop_token_ids(self._tokenizer)
         self._backend = backend(self._tokenizer)
         self._limit: int = self._engine.model_config.max_model_len
-        self._inbox: queue.SimpleQueue[list[_Queued] | None] = queue.SimpleQueue()
-        self._backlog: deque[_Queued] = deque()
-        self._drops: queue.SimpleQueue[_Call] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[list[Queued] | None] = queue.SimpleQueue()
+        self._backlog: deque[Queued] = deque()
+        self._drops: queue.SimpleQueue[Call] = queue.SimpleQueue()
         self._alone = spec.answers_blocks
         self._turn = threading.Lock()
         self._ids = itertools.count()
-        self._admitted: dict[str, _Queued] = {}
-        self._calls: set[_Call] = set()
+        self._admitted: dict[str, Queued] = {}
+        self._calls: set[Call] = set()
         self._waiting = 0
         self._prompt_tokens = self._cached = self._tokens = self._requests = 0
-        self._clock = _Clock()
+        self._clock = Clock()
         self._tokenising = threading.Lock()
         self._dead: BaseException | None = None
         self._closing = False
@@ -211,7 +134,7 @@ class VllmEngine:
                     self._drops.put(call)
                     self._inbox.put([])  # wakes the thread where it is idle
 
-    def _completion(self, answer: _Answer) -> Completion:
+    def _completion(self, answer: Answer) -> Completion:
         item, ids = answer.queued, answer.tokens
         text = answer.text
         if text is None:  # the token that stopped it is no part of it, as in vLLM
@@ -219,15 +142,15 @@ class VllmEngine:
             text = text_of(self._backend, item.ids, shown)
         return Completion(item.request.id, text, answer.reason, len(item.ids), len(ids))
 
-    def _submit(self, requests: Sequence[Request]) -> _Call:
-        call = _Call(_joint_seed(requests) if self._alone else None)
+    def _submit(self, requests: Sequence[Request]) -> Call:
+        call = Call(_joint_seed(requests) if self._alone else None)
         ids = self._tokenise(requests)
         with self._lock:
             if self._dead is not None:
                 raise EngineDied(str(self._dead))
             self._calls.add(call)
             self._waiting += len(requests)
-            self._inbox.put([_Queued(call, r, *ids[r.prompt]) for r in requests])
+            self._inbox.put([Queued(call, r, *ids[r.prompt]) for r in requests])
         return call
 
     def _tokenise(self, requests: Sequence[Request]) -> dict[str, tuple[list[int], str]]:
@@ -409,7 +332,7 @@ class VllmEngine:
             raise EngineDied("the cache of prefixes could not be emptied")
         torch.manual_seed(seed)
 
-    def _start(self, item: _Queued) -> None:
+    def _start(self, item: Queued) -> None:
         request, ids = item.request, item.ids
         name = str(next(self._ids))
         try:
@@ -421,7 +344,7 @@ class VllmEngine:
             self._engine.add_request(name, self._input(ids), self._sampling(request, room))
         except (ValueError, TypeError) as error:  # this request is bad, the engine is not
             reason = f"{ERROR}{' '.join(str(error).split())[:200]}"
-            item.call.deliver(_Answer(item, reason, text=""))
+            item.call.deliver(Answer(item, reason, text=""))
             return
         self._admitted[name] = item
 
@@ -470,7 +393,7 @@ class VllmEngine:
         self._requests += 1
         text = answer.text if self._backend is None else None
         reason = answer.finish_reason or "stop"
-        item.call.deliver(_Answer(item, reason, answer.token_ids, text))
+        item.call.deliver(Answer(item, reason, answer.token_ids, text))
 
     def _fail(self, error: BaseException) -> None:
         """End every open call, wherever its requests are: in the queue, in the engine, or in the
