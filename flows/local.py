@@ -100,6 +100,8 @@ def _start_ray(cpus: int) -> None:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
+            # Ray's default of 15 would let every other process on the machine slow an engine down
+            _system_config={"worker_niceness": 0},
         )
     except Exception as error:  # a node that is slow to start is a bare Exception
         reason = " ".join(str(error).split())

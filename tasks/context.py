@@ -13,6 +13,7 @@ from lbt_core.method.prompts import Renderer
 from lbt_core.method.subject import Grade
 from lbt_core.run.config import EndpointConfig, ModelConfig, RunConfig
 from lbt_core.run.endpoints import look_at, remarks, renderer_for, roles
+from lbt_core.run.engine_rule import longest_tokens
 from lbt_core.run.engine_spec import engine_spec, remote_spec
 from lbt_core.run.forecast import rough_count, token_forecast
 from lbt_core.run.plan import Plan, model_path, resolve_identities
@@ -66,7 +67,14 @@ class RunContext:
             return self._asked(model, endpoint)
         device = cluster_device(self.config.engines)
         config, pinned = self.config, self.pinned(model)
-        spec = engine_spec(pinned, config.engines, device, config.seed, config.reproducible)
+        spec = engine_spec(
+            pinned,
+            config.engines,
+            device,
+            config.seed,
+            config.reproducible,
+            longest_tokens(config),
+        )
         with self._choosing:
             if self._pool is not None and self._pool.spec != spec:
                 self.release_engines()

@@ -8,6 +8,7 @@ that a retried run finds them warm.
 import contextlib
 import hashlib
 import os
+import sys
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -33,10 +34,15 @@ from lbt_core.run.config import EngineConfig, endpoint_key, read_environment
 from lbt_core.store.scratch import local_folder
 from tasks.dispatch import ActorLost, ActorRefused, Dispatcher
 from tasks.draining import Drained
+from tasks.placement import Placement
 
 NAMESPACE = "lbt"
 PREFIX = "lbt-engine-"
 IDLE_ANSWER_S = 5.0
+ANSWER_S = 10.0
+AHEAD = 2
+# an engine's thread that waits for the interpreter waits at most so long: a step is 50 ms
+SWITCH_S = 0.0005
 # A run of days on a shared cluster meets some deaths; a model that kills its engine each time must
 # end it all the same
 RESTARTS = 20
@@ -47,7 +53,17 @@ END_S = 30.0
 class EngineActor:
     """A loaded engine. Calls of ``generate`` run side by side and share it."""
 
-    def __init__(self, spec: EngineSpec, index: int, pin: bool, warm_seconds: int) -> None:
+    def __init__(
+        self,
+        spec: EngineSpec,
+        index: int,
+        pin: bool,
+        warm_seconds: int,
+        cores: Sequence[int] = (),
+    ) -> None:
+        """``pin`` gives the engine the ``index``-th of the cores, by default of those that this
+        process may use."""
+        self._elsewhere: set[int] = set()
         if spec.kind == "vllm":
             from lbt_core.generation.vllm_engine import (  # noqa: PLC0415 - heavy
                 prepare_environment,
@@ -56,8 +72,11 @@ class EngineActor:
             missing = missing_build_tools(read_environment().compiler)
             if spec.device == "gpu" and missing:
                 raise ModelCannotLoad(f"{spec.model} cannot be loaded: {missing}")
-            cores = sorted(os.sched_getaffinity(0))
-            prepare_environment(spec, cores[index % len(cores)] if pin else None)
+            given = list(cores) or sorted(os.sched_getaffinity(0))
+            core = given[index % len(given)] if pin else None
+            prepare_environment(spec, core)
+            self._elsewhere = set(given) - {core} if pin else set()
+            sys.setswitchinterval(SWITCH_S)
         self._on_gpu = spec.device == "gpu"
         spec = replace(spec, model=local_folder(spec.model, read_environment().scratch))
         key = endpoint_key(spec.endpoint.key) if spec.endpoint is not None else None
@@ -83,6 +102,8 @@ class EngineActor:
 
     def stream(self, requests: Sequence[Request], ticket: str) -> Iterator[list[Completion]]:
         """Completions in lists, as they finish, until ``drop`` is called with the ticket."""
+        if self._elsewhere:  # tokens to text and back need not take the engine's core
+            os.sched_setaffinity(0, self._elsewhere)
         self._calls += 1
         stop = self._tickets.setdefault(ticket, threading.Event())
         try:
@@ -184,6 +205,9 @@ class EnginePool:
         self._dispatcher: Dispatcher | None = None
         self._starting = threading.Lock()
         self._refused = ""
+        # on this machine, where Ray was started for the run and ends with it
+        self._cores = [] if keep_warm else sorted(os.sched_getaffinity(0))
+        self._placement = Placement()
 
     def start(self) -> Dispatcher:
         """The engines, loaded. Raises ModelCannotLoad, from then on at once, where the model cannot
@@ -207,6 +231,7 @@ class EnginePool:
                     self._refused = str(error)
                     raise ModelCannotLoad(self._refused) from None
                 self._dispatcher = dispatcher
+                self._place(dispatcher)
             return self._dispatcher
 
     def start_early(self) -> None:
@@ -219,17 +244,27 @@ class EnginePool:
 
         threading.Thread(target=load, name="engines", daemon=True).start()
 
+    def _place(self, dispatcher: Dispatcher) -> None:
+        """Leave the engines' cores to them alone."""
+        if not self._pinned or not self._cores:
+            return
+        engines = dispatcher.each("pid", timeout=ANSWER_S)
+        if len(engines) == self.count:
+            self._placement.apply(set(engines.values()), self._cores[: self.count])
+
     def close(self) -> None:
         """End the engines and wait until their memory is free. Raises ActorLost otherwise."""
         with self._starting:
+            self._placement.undo()
             if self._dispatcher is not None:
                 self._dispatcher.close()
                 self._dispatcher = None
 
     @property
     def capacity(self) -> int:
-        """Shards that the engines take at once."""
-        return self._slots * self.count
+        """Shards to work on at once: those that the engines take, and for each engine some that
+        are graded and stored meanwhile, so that their places are not empty until that is done."""
+        return (self._slots + AHEAD) * self.count
 
     def stream(self, requests: Sequence[Request]) -> Iterator[tuple[str, list[Completion]]]:
         """The engine's name and completions, as they finish. Raises ActorLost, Drained."""
@@ -264,10 +299,15 @@ class EnginePool:
                 "lifetime": "detached",
                 "get_if_exists": True,
             }
-        pin = cpu and not self._remote and self.spec.tensor_parallel == 1
         handle = (
             ray.remote(EngineActor)
             .options(**options)
-            .remote(self.spec, index, pin, self._warm_seconds)
+            .remote(self.spec, index, self._pinned, self._warm_seconds, self._cores)
         )
         return name, handle
+
+    @property
+    def _pinned(self) -> bool:
+        """Whether each engine has one core of its own."""
+        one = self.spec.device == "cpu" and self.spec.tensor_parallel == 1
+        return one and not self._remote and self.spec.kind == "vllm"

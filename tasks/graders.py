@@ -1,5 +1,6 @@
 """Grading on Ray CPU actors beside generation: no engine waits for a hostile answer."""
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +15,7 @@ from lbt_core.subjects import GradePool
 from lbt_core.subjects.registry import extend_import_path, import_path
 from tasks.dispatch import Dispatcher
 
+GRADER_NICE = 5
 BATCH = 64  # answers of one call: an exam shard of a thousand keeps sixteen workers busy
 SLOTS = 2
 
@@ -22,6 +24,7 @@ class GradingActor:
     """A grader with its isolated worker process."""
 
     def __init__(self, config: GradingConfig, subject: str, path: Sequence[str]) -> None:
+        os.nice(GRADER_NICE)  # its worker is below it: what an engine can use of a core is its own
         extend_import_path(path)  # problems of a user's own row type are unpickled here
         self._pool = GradePool(
             workers=1,

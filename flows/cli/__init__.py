@@ -16,6 +16,7 @@ COMMANDS = (
     "services",
     "inspect",
     "plan",
+    "tune",
     "report",
     "view",
     "publish",

@@ -42,8 +42,8 @@ class Request:
 class Completion:
     """What came back: the text without special tokens, why it ended, and token counts.
 
-    ``finish_reason`` is "stop", "length", or "error:…" where this prompt could not be run; the
-    other requests of the call are not affected. ``logprob`` is the sum of its tokens'
+    ``finish_reason`` is "stop", "length", "repetition", or "error:…" where this prompt could not be
+    run; the other requests of the call are not affected. ``logprob`` is the sum of its tokens'
     log-probabilities, where an endpoint gives them.
     """
 
@@ -59,7 +59,10 @@ class Completion:
 class EngineStats:
     """Counters since the engine started, and gauges now; shares are in [0, 1].
 
-    The GPU's figures are of the first GPU that the engine sees; None where there is none.
+    The GPU's figures are of the first GPU that the engine sees; None where there is none. Tokens
+    are those of finished requests. Of the thread that feeds the engine: seconds in the engine's
+    steps (``busy``), in handing requests over, in waiting for any, and waiting for its core while
+    it could run (``preempted``, part of the other three). ``at`` is the machine's monotonic clock.
     """
 
     prompt_tokens: int
@@ -72,6 +75,10 @@ class EngineStats:
     busy_seconds: float
     gpu_utilisation: float | None = None
     gpu_memory_gib: float | None = None
+    feeding_seconds: float = 0.0
+    idle_seconds: float = 0.0
+    preempted_seconds: float = 0.0
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,9 @@ class EngineSpec:
     caller's, or by the device ("auto": a process on GPUs). A ``reproducible`` engine gives a call
     of ``stream`` the same completions whatever else it was asked before or is asked beside it.
     An ``endpoint`` is asked instead of loading anything; ``served`` is what it served when the run
-    began, and ``model`` then only names the tokenizer.
+    began, and ``model`` then only names the tokenizer. ``repetition`` is the longest piece, in
+    tokens, and how often in a row it ends an answer (a longest of 0 never does). ``extra`` are
+    further arguments of vLLM, a JSON object; what is None is vLLM's own choice.
     """
 
     kind: Literal["vllm", "transformers", "endpoint"]
@@ -103,6 +112,10 @@ class EngineSpec:
     reproducible: bool = False
     endpoint: EndpointSpec | None = None
     served: Served | None = None
+    block_size: int | None = None
+    max_num_batched_tokens: int | None = None
+    repetition: tuple[int, int] = (0, 0)
+    extra: str = "{}"
 
     @property
     def core_in_process(self) -> bool:

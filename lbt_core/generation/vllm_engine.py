@@ -9,16 +9,17 @@ long shard cannot fill its memory, and the next shard's requests follow without 
 import contextlib
 import hashlib
 import itertools
+import json
 import os
 import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from lbt_core.generation.core_process import CoreLog, guarded_core
+from lbt_core.generation.detokenise import backend, text_of
 from lbt_core.generation.engine import (
     ERROR,
     Completion,
@@ -28,6 +29,7 @@ from lbt_core.generation.engine import (
     ModelCannotLoad,
     Request,
 )
+from lbt_core.generation.feeding import Answer, Call, Clock, Queued
 from lbt_core.generation.models import model_folder, named
 from lbt_core.generation.refusals import explain, hollow, root_cause
 from lbt_core.generation.turns import stop_token_ids
@@ -38,49 +40,6 @@ LOAD_ATTEMPTS = 3
 WATCH_S = 0.5
 # what vLLM says of a core that ended as it loaded, whatever it ended of
 _ENDED = "Engine core initialization failed"
-
-# Completions are handed on in batches of half a second: one by one, the flow's bookkeeping per call
-# would take the core from the engine
-PACE_S = 0.5
-
-
-@dataclass(eq=False)
-class _Call:
-    """One call of ``stream``: what has arrived of it, and whether anybody still waits for it.
-
-    ``seed`` is what the engine's random state is set from before its first request, where a call
-    has the engine for itself; None elsewhere.
-    """
-
-    seed: int | None = None
-    dropped: bool = False
-    arrived: queue.SimpleQueue[Completion | BaseException] = field(
-        default_factory=queue.SimpleQueue
-    )
-
-    def deliver(self, completion: Completion) -> None:
-        self.arrived.put(completion)
-
-    def fail(self, error: BaseException) -> None:
-        self.arrived.put(error)
-
-    def take(self, most: int) -> list[Completion]:
-        """What arrives within ``PACE_S``; ``most`` of it at once. Raises EngineDied."""
-        found: list[Completion] = []
-        end = time.monotonic() + PACE_S
-        with contextlib.suppress(queue.Empty):
-            while len(found) < most:
-                item = self.arrived.get(timeout=max(0.0, end - time.monotonic()))
-                if isinstance(item, BaseException):
-                    raise EngineDied(str(item) or type(item).__name__)
-                found.append(item)
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Queued:
-    call: _Call
-    request: Request
 
 
 def spawn_children() -> None:
@@ -121,18 +80,20 @@ class VllmEngine:
         self._spec = spec
         self._tokenizer = self._engine.get_tokenizer()
         self._ends = stop_token_ids(self._tokenizer)
+        self._backend = backend(self._tokenizer)
         self._limit: int = self._engine.model_config.max_model_len
-        self._inbox: queue.SimpleQueue[list[_Queued] | None] = queue.SimpleQueue()
-        self._backlog: deque[_Queued] = deque()
-        self._drops: queue.SimpleQueue[_Call] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[list[Queued] | None] = queue.SimpleQueue()
+        self._backlog: deque[Queued] = deque()
+        self._drops: queue.SimpleQueue[Call] = queue.SimpleQueue()
         self._alone = spec.answers_blocks
         self._turn = threading.Lock()
         self._ids = itertools.count()
-        self._admitted: dict[str, _Queued] = {}
-        self._calls: set[_Call] = set()
+        self._admitted: dict[str, Queued] = {}
+        self._calls: set[Call] = set()
         self._waiting = 0
-        self._prompt_tokens = self._tokens = self._requests = 0
-        self._busy = 0.0
+        self._prompt_tokens = self._cached = self._tokens = self._requests = 0
+        self._clock = Clock()
+        self._tokenising = threading.Lock()
         self._dead: BaseException | None = None
         self._closing = False
         self._lock = threading.Lock()
@@ -164,7 +125,7 @@ class VllmEngine:
                     part = call.take(missing)
                     missing -= len(part)
                     if part:
-                        yield part
+                        yield [self._completion(answer) for answer in part]
             finally:
                 with self._lock:
                     self._calls.discard(call)
@@ -173,35 +134,71 @@ class VllmEngine:
                     self._drops.put(call)
                     self._inbox.put([])  # wakes the thread where it is idle
 
-    def _submit(self, requests: Sequence[Request]) -> _Call:
-        call = _Call(_joint_seed(requests) if self._alone else None)
+    def _completion(self, answer: Answer) -> Completion:
+        item, ids = answer.queued, answer.tokens
+        text = answer.text
+        if text is None:  # the token that stopped it is no part of it, as in vLLM
+            shown = ids[:-1] if answer.reason == "stop" else ids
+            text = text_of(self._backend, item.ids, shown)
+        return Completion(item.request.id, text, answer.reason, len(item.ids), len(ids))
+
+    def _submit(self, requests: Sequence[Request]) -> Call:
+        call = Call(_joint_seed(requests) if self._alone else None)
+        ids = self._tokenise(requests)
         with self._lock:
             if self._dead is not None:
                 raise EngineDied(str(self._dead))
             self._calls.add(call)
             self._waiting += len(requests)
-            self._inbox.put([_Queued(call, request) for request in requests])
+            self._inbox.put([Queued(call, r, *ids[r.prompt]) for r in requests])
         return call
 
+    def _tokenise(self, requests: Sequence[Request]) -> dict[str, tuple[list[int], str]]:
+        """Token ids by prompt, or why there are none; made in the caller's thread, so that no step
+        waits for them, and once for each prompt that is asked several times."""
+        found: dict[str, tuple[list[int], str]] = {}
+        with self._tokenising:  # a tokenizer is not safe in two threads
+            for request in requests:
+                prompt = request.prompt
+                if prompt in found:
+                    continue
+                try:
+                    found[prompt] = self._tokenizer.encode(prompt, add_special_tokens=False), ""
+                except (ValueError, TypeError) as error:  # this prompt is bad, the others are not
+                    found[prompt] = [], str(error) or type(error).__name__
+        return found
+
     def stats(self) -> EngineStats:
-        """Counters and gauges; prefix-cache and KV-cache figures are vLLM's own."""
-        metrics: dict[str, float] = {}
-        for metric in self._engine.get_metrics():
-            value = getattr(metric, "value", None)
-            if value is not None:
-                metrics[metric.name] = metrics.get(metric.name, 0.0) + float(value)
-        queries = metrics.get("vllm:prefix_cache_queries", 0.0)
-        running = int(metrics.get("vllm:num_requests_running", 0))
+        """Counters and gauges."""
+        running, usage = self._gauges()
         return EngineStats(
             prompt_tokens=self._prompt_tokens,
             tokens=self._tokens,
             requests=self._requests,
             running=running,
             waiting=self._waiting + max(0, len(self._admitted) - running),
-            kv_cache_usage=metrics.get("vllm:kv_cache_usage_perc", 0.0),
-            prefix_hit_rate=metrics.get("vllm:prefix_cache_hits", 0.0) / max(1.0, queries),
-            busy_seconds=self._busy,
+            kv_cache_usage=usage,
+            prefix_hit_rate=self._cached / max(1, self._prompt_tokens),
+            busy_seconds=self._clock.stepping,
+            feeding_seconds=self._clock.feeding,
+            idle_seconds=self._clock.idle,
+            preempted_seconds=self._clock.preempted,
+            at=time.monotonic(),
         )
+
+    def _gauges(self) -> tuple[int, float]:
+        """Running requests and the share of the KV cache in use: of an engine core in this process
+        from its scheduler, else from vLLM's own metrics, which are counted in another process."""
+        if not self._spec.core_in_process:
+            scheduler = self._engine.engine_core.engine_core.scheduler
+            return len(scheduler.running), float(scheduler.kv_cache_manager.usage)
+        found: dict[str, float] = {}
+        for metric in self._engine.get_metrics():
+            value = getattr(metric, "value", None)
+            if value is not None:
+                found[metric.name] = found.get(metric.name, 0.0) + float(value)
+        running = int(found.get("vllm:num_requests_running", 0))
+        return running, found.get("vllm:kv_cache_usage_perc", 0.0)
 
     def close(self) -> None:
         """Stop the feeding thread and drop the engine. Calls in progress fail with EngineDied."""
@@ -272,26 +269,38 @@ class VllmEngine:
     # --- the feeding thread ---------------------------------------------------------------------
 
     def _feed(self) -> None:
+        self._clock.start()
         try:
             while self._admit() and not self._closing:
                 if self._admitted:
                     started = time.monotonic()
                     for output in self._engine.step():
                         self._finish(output)
-                    self._busy += time.monotonic() - started
+                    self._clock.stepping += time.monotonic() - started
             self._fail(EngineDied("the engine was closed"))
         except BaseException as error:
             self._fail(self._death(error))
 
     def _admit(self) -> bool:
         """Move queued requests into the engine while there is room; wait only when it is idle."""
+        began, waited = time.monotonic(), self._clock.idle
+        try:
+            return self._take_queued()
+        finally:
+            waited = self._clock.idle - waited
+            self._clock.feeding += time.monotonic() - began - waited
+
+    def _take_queued(self) -> bool:
         self._drop()
         while len(self._admitted) < self._spec.window or self._alone:
             if not self._backlog:
+                began = time.monotonic()
                 try:
                     items = self._inbox.get(block=not self._admitted)
                 except queue.Empty:
                     return True
+                finally:
+                    self._clock.idle += time.monotonic() - began
                 if items is None:
                     return False
                 self._drop()
@@ -323,18 +332,19 @@ class VllmEngine:
             raise EngineDied("the cache of prefixes could not be emptied")
         torch.manual_seed(seed)
 
-    def _start(self, item: _Queued) -> None:
-        request, ids = item.request, list[int]()
+    def _start(self, item: Queued) -> None:
+        request, ids = item.request, item.ids
         name = str(next(self._ids))
         try:
-            ids = self._tokenizer.encode(request.prompt, add_special_tokens=False)
+            if item.unreadable:
+                raise ValueError(item.unreadable)
             room = self._limit - len(ids)
             if room < 1:
                 raise ValueError(f"prompt of {len(ids)} tokens, context of {self._limit}")
             self._engine.add_request(name, self._input(ids), self._sampling(request, room))
         except (ValueError, TypeError) as error:  # this request is bad, the engine is not
             reason = f"{ERROR}{' '.join(str(error).split())[:200]}"
-            item.call.deliver(Completion(request.id, "", reason, len(ids), 0))
+            item.call.deliver(Answer(item, reason, text=""))
             return
         self._admitted[name] = item
 
@@ -358,7 +368,18 @@ class VllmEngine:
             # a seed of its own kills the CPU engine: its generator takes no offset
             seed=None if self._spec.device == "cpu" else request.seed,
             output_kind=RequestOutputKind.FINAL_ONLY,
+            repetition_detection=self._repetition(),
+            detokenize=self._backend is None,
         )
+
+    def _repetition(self) -> Any:
+        """vLLM's check for a piece that is written again and again; None where it is off."""
+        longest, times = self._spec.repetition
+        if not longest:
+            return None
+        from vllm.sampling_params import RepetitionDetectionParams  # noqa: PLC0415 - heavy
+
+        return RepetitionDetectionParams(max_pattern_size=longest, min_count=times)
 
     def _finish(self, output: Any) -> None:
         item = self._admitted.get(output.request_id) if output.finished else None
@@ -366,12 +387,13 @@ class VllmEngine:
             return
         del self._admitted[output.request_id]
         answer = output.outputs[0]
-        prompt_tokens, tokens = len(output.prompt_token_ids or ()), len(answer.token_ids)
-        self._prompt_tokens += prompt_tokens
-        self._tokens += tokens
+        self._prompt_tokens += len(item.ids)
+        self._cached += output.num_cached_tokens or 0
+        self._tokens += len(answer.token_ids)
         self._requests += 1
+        text = answer.text if self._backend is None else None
         reason = answer.finish_reason or "stop"
-        item.call.deliver(Completion(item.request.id, answer.text, reason, prompt_tokens, tokens))
+        item.call.deliver(Answer(item, reason, answer.token_ids, text))
 
     def _fail(self, error: BaseException) -> None:
         """End every open call, wherever its requests are: in the queue, in the engine, or in the
@@ -390,19 +412,22 @@ def _engine_arguments(spec: EngineSpec) -> dict[str, Any]:
         "dtype": spec.dtype,
         "max_model_len": spec.max_model_len,
         "max_num_seqs": spec.max_num_seqs,
+        "max_num_batched_tokens": spec.max_num_batched_tokens,
+        "block_size": spec.block_size,
         "tensor_parallel_size": spec.tensor_parallel,
         "gpu_memory_utilization": spec.gpu_memory_utilization,
         "enforce_eager": spec.enforce_eager or spec.device == "cpu",
         "load_format": spec.load_format,
-        "enable_prefix_caching": True,
         "trust_remote_code": False,
         "seed": spec.seed,
-        "disable_log_stats": False,
+        "disable_log_stats": not spec.core_in_process,
     }
     if spec.tensor_parallel > 1:
         # inside a placement group vLLM would spread the ranks with Ray by itself
         arguments["distributed_executor_backend"] = "mp"
-    return {k: v for k, v in arguments.items() if v is not None}
+    given = {k: v for k, v in arguments.items() if v is not None}
+    extra: dict[str, Any] = json.loads(spec.extra)
+    return {"enable_prefix_caching": True} | extra | given
 
 
 def _joint_seed(requests: Sequence[Request]) -> int:

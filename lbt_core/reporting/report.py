@@ -7,6 +7,7 @@ escaped on its way into the page.
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -133,7 +134,9 @@ def _context(inputs: ReportInputs) -> dict[str, Any]:
             ("Lowest LbT score", _examples(inputs, lowest)),
         ],
         "limits": wording.limits(inputs),
-        "engine_columns": list(dict.fromkeys(key for row in inputs.engines for key in row)),
+        "engine_columns": list(
+            dict.fromkeys(k for row in inputs.engines for k in row if k != "at")
+        ),
         "has_control": any(name.startswith(CONTROL) for name in inputs.evaluations),
     }
 
@@ -151,17 +154,28 @@ def _counts(inputs: ReportInputs) -> list[tuple[str, str]]:
         ("Rationales sampled", f"{sampled:,}"),
         ("  of these with a text of their own", f"{distinct:,}"),
         ("  of these right", _counted(right)),
-        (
-            "  of these cut off or failed",
-            f"{sum(r.finish_reason != 'stop' for r in inputs.rationales):,}",
-        ),
+        *_endings(Counter(r.finish_reason.split(":", 1)[0] for r in inputs.rationales)),
         ("Exam answers", f"{inputs.exams.answers:,}"),
     ]
     if inputs.exams.answers:
         exam = inputs.exams.verdicts.get("correct", 0) / inputs.exams.answers
         rows.append(("  of these right", wording.percent(exam)))
+        rows += _endings(inputs.exams.finish_reasons)
+    for name, answers in inputs.evaluations.items():
+        rows.append((f"Test answers, {arm_label(inputs, name)}", f"{len(answers):,}"))
+        rows += _endings(Counter(r.finish_reason.split(":", 1)[0] for r in answers))
     pairs = summary.pair_summaries(inputs.preferences)
     return rows + [(f"Preference pairs, {p.rule}", f"{p.pairs:,}") for p in pairs]
+
+
+def _endings(reasons: Mapping[str, int]) -> list[tuple[str, str]]:
+    """How many answers did not end by themselves, by how they ended."""
+    names = {
+        "length": "  of these cut off",
+        "repetition": "  of these ended for repeating themselves",
+        "error": "  of these failed",
+    }
+    return [(said, f"{reasons.get(reason, 0):,}") for reason, said in names.items()]
 
 
 def _counted(p: Proportion | None) -> str:

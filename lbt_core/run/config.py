@@ -22,6 +22,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from lbt_core import UserError
+from lbt_core.generation.engine_arguments import check_extra
 from lbt_core.method.preferences import PreferenceSpec
 from lbt_core.method.section import Section
 from lbt_core.subjects.registry import DEFAULT as DEFAULT_SUBJECT
@@ -205,6 +206,15 @@ class ShardConfig(Section):
     fails instead of being stored."""
 
 
+class RepetitionConfig(Section):
+    """Ending answers that go round in circles (vLLM only); changes rows."""
+
+    longest: int = Field(0, ge=0, le=512, title="Longest repeated piece, tokens")
+    """Pieces of up to so many tokens count; 0 switches it off."""
+    times: int = Field(8, ge=2, title="Repetitions")
+    """An answer ends, as "repetition", once a piece stands so often in a row."""
+
+
 class EngineConfig(Section):
     """The inference engines: how many, where, how large."""
 
@@ -221,14 +231,26 @@ class EngineConfig(Section):
     gives it a process on GPUs. A killed core costs its engine's shards one more attempt."""
     tensor_parallel: int = Field(1, ge=1, title="GPUs per engine")
     """GPUs that share one engine's weights."""
-    max_num_seqs: int = Field(256, ge=1, title="Running requests per engine")
-    """Sequences an engine runs at once."""
-    window: int = Field(512, ge=1, title="Request window per engine")
-    """Requests an engine holds at once, running or waiting; more wait outside it."""
+    max_num_seqs: int | None = Field(None, ge=1, title="Running requests per engine")
+    """Sequences an engine runs at once; where none is given 512 on a CPU (256 where reproducible),
+    256 on a GPU."""
+    max_num_batched_tokens: int | None = Field(None, ge=32, title="Tokens per step")
+    """The most tokens that one step of an engine reads and writes; vLLM's own choice where none is
+    given."""
+    block_size: int | None = Field(None, ge=1, title="Block of the prefix cache, tokens")
+    """Prompts share their beginnings in blocks of so many tokens; where none is given 32 on a CPU
+    (vLLM's 128 where reproducible), vLLM's own choice on a GPU."""
+    window: int | None = Field(None, ge=1, title="Request window per engine")
+    """Requests an engine holds at once, running or waiting, twice the running ones where none is
+    given; more wait outside it."""
     shards_in_flight: int = Field(3, ge=1, title="Shards in flight per engine")
     """Shards fed to one engine at once, so that it does not drain at a shard's end."""
-    kv_cache_gib: int = Field(1, ge=1, title="KV cache on a CPU, GiB")
-    """Memory for the KV cache of one CPU engine."""
+    kv_cache_gib: int | None = Field(None, ge=1, title="KV cache on a CPU, GiB")
+    """Memory for the KV cache of one CPU engine; where none is given what the running requests can
+    fill, within the machine's memory (docs/engines.md)."""
+    repetition: RepetitionConfig = RepetitionConfig()
+    extra: dict[str, Any] = Field({}, title="Further arguments of vLLM")
+    """Any other engine argument of vLLM by its name (docs/engines.md says which change rows)."""
     gpu_memory_utilization: float = Field(0.9, gt=0, le=1, title="GPU memory share")
     """Share of a GPU's memory that its engine may take."""
     enforce_eager: bool = Field(False, title="No compilation")
@@ -237,6 +259,16 @@ class EngineConfig(Section):
     """"dummy" makes random weights, for speed measurements only."""
     warm_seconds: int = Field(600, ge=0, title="Stay warm, s")
     """On a shared Ray cluster an idle engine stays loaded so long for the next run."""
+
+    @field_validator("extra")
+    @classmethod
+    def _let_through(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            check_extra(value)
+            json.dumps(value)
+        except (UserError, TypeError) as error:
+            raise ValueError(str(error)) from None
+        return value
 
 
 class TrackingConfig(Section):

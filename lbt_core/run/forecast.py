@@ -15,6 +15,7 @@ from lbt_core.method.exams import shown_example
 from lbt_core.method.extraction import Extraction
 from lbt_core.method.prompts import Renderer
 from lbt_core.run.config import RunConfig
+from lbt_core.run.engine_rule import GPU_SEQS
 from lbt_core.run.plan import arm_folder
 from lbt_core.store.rows import Problem
 
@@ -118,7 +119,7 @@ def estimate(
         read, made = round(rows * prompt), round(rows * written)
         size = rows * (ROW_BYTES + written * BYTES_PER_TOKEN / COMPRESSION)
         reading = read * 2 * parameters / (gpu.tflops * 1e12 * COMPUTE_SHARE)
-        batch = config.engines.max_num_seqs
+        batch = config.engines.max_num_seqs or GPU_SEQS
         steps = made / batch
         writing = steps * 2 * parameters / (gpu.bandwidth * 1e9 * BANDWIDTH_SHARE)
         hours = (reading + writing) / 3600 / gpus

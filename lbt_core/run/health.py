@@ -58,6 +58,7 @@ def describe(tally: Tally) -> str:
     """Shares worth seeing, "12 % cut off, <1 % undecided"; "" where there are none."""
     shares = (
         (tally.ended("length"), "cut off"),
+        (tally.ended("repetition"), "repeating themselves"),
         (tally.ended("error"), "failed"),
         (tally.share("undecided"), "undecided"),
         (tally.share("unparsable"), "unparsable"),

@@ -30,6 +30,7 @@ from lbt_core.store.rows import (
     Rationale,
     Score,
 )
+from lbt_core.store.shards import GridKeys
 from lbt_core.subjects.registry import load_subject, subject_identity
 
 SPLITS = ("train", "exam", "validation", "test")
@@ -144,7 +145,7 @@ class Plan:
     @cached_property
     def sample_shards(self) -> list[Shard[Rationale]]:
         """The rationale shards."""
-        spec, samples = self._sample_spec(), range(self.config.sampling.num_rationales)
+        spec, samples = self._sample_spec(), self.config.sampling.num_rationales
         return [
             Shard(
                 "sample",
@@ -153,7 +154,7 @@ class Plan:
                 Rationale,
                 RATIONALE_KEY,
                 fingerprint(spec, list(part)),
-                tuple((p.id, s) for p in part for s in samples),
+                GridKeys(tuple(p.id for p in part), samples),
             )
             for i, part in enumerate(chunks(self.problems["train"], self.config.shards.problems))
         ]
@@ -251,7 +252,7 @@ class Plan:
                 Rationale,
                 RATIONALE_KEY,
                 fingerprint(spec, list(part)),
-                tuple((p.id, 0) for p in part),
+                GridKeys(tuple(p.id for p in part), 1),
             )
             for i, part in enumerate(parts)
         ]

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal, TypeAlias, get_args
 
+from lbt_core.generation.engine_arguments import changing_rows
 from lbt_core.run.config import RunConfig
 
 Stage: TypeAlias = Literal["prepare", "sample", "examine", "prefer", "train", "evaluate", "report"]
@@ -50,6 +51,27 @@ def stage_values(config: RunConfig, stage: Stage) -> dict[str, Any]:
             values[path] = [{k: v for k, v in m.items() if k != "endpoint"} for m in node]
         else:
             values[path] = node
+    if stage in ("sample", "examine", "evaluate"):
+        values |= _engine_values(config)
+    return values
+
+
+def _engine_values(config: RunConfig) -> dict[str, Any]:
+    """Settings of the engines that rows depend on, those alone that are set: fingerprints from
+    before there were such settings stay as they are."""
+    engines = config.engines
+    values: dict[str, Any] = {}
+    if engines.repetition.longest:
+        values |= {
+            "engines.repetition.longest": engines.repetition.longest,
+            "engines.repetition.times": engines.repetition.times,
+        }
+    passed = engines.extra if config.reproducible else changing_rows(engines.extra)
+    values |= {f"engines.extra.{name}": value for name, value in sorted(passed.items())}
+    if config.reproducible:  # whose rows follow the batches to the last bit
+        for name in ("block_size", "max_num_batched_tokens"):
+            if getattr(engines, name) is not None:
+                values[f"engines.{name}"] = getattr(engines, name)
     return values
 
 

@@ -74,11 +74,11 @@ def open_plan(store: RunStore) -> Plan:
 
 def run_status(plan: Plan) -> list[StageStatus]:
     """Every stage of a run, in order."""
-    stages = [_status(plan, "prepare", list(plan.problem_shards().values()))]
+    stages = [stage_status(plan, "prepare", list(plan.problem_shards().values()))]
     if stages[0].owed or not plan.identities:
         return stages
-    sampled = _status(plan, "sample", plan.sample_shards)
-    stages += [sampled, _exam_status(plan), _status(plan, "evaluate/base", _base(plan))]
+    sampled = stage_status(plan, "sample", plan.sample_shards)
+    stages += [sampled, _exam_status(plan), stage_status(plan, "evaluate/base", _base(plan))]
     if sampled.owed or stages[2].owed:
         return [*stages, *_unplanned(plan)]
     try:
@@ -88,7 +88,7 @@ def run_status(plan: Plan) -> list[StageStatus]:
         owed = _unplanned(plan)
         return [*stages, StageStatus("prefer", 2, 0, None, 0, bad), *owed[1:]]
     prefer: list[Shard[Any]] = [plan.score_shard(digest), plan.preference_shard(digest)]
-    stages.append(_status(plan, "prefer", prefer))
+    stages.append(stage_status(plan, "prefer", prefer))
     if stages[-1].owed:
         return [*stages, *_unplanned(plan)[1:]]
     pairs = pairs_by_arm(read_shard(plan.files, plan.preference_shard(digest)))
@@ -117,7 +117,7 @@ def _arm_status(plan: Plan, arm: str, pairs: Sequence[Preference]) -> list[Stage
     trained = training_record(plan, arm).get("fingerprint") == mark
     return [
         StageStatus(f"train/{arm_folder(arm)}", 1, int(trained), len(pairs), len(pairs) * trained),
-        _status(plan, f"evaluate/{arm_folder(arm)}", list(plan.evaluation_shards(arm, mark))),
+        stage_status(plan, f"evaluate/{arm_folder(arm)}", list(plan.evaluation_shards(arm, mark))),
     ]
 
 
@@ -136,14 +136,15 @@ def _exam_status(plan: Plan) -> StageStatus:
             known = False
         complete &= known
     # those on rationales that are still owed have no keys yet, and take their time all the same
-    found = _status(plan, "examine", shards, planned)
+    found = stage_status(plan, "examine", shards, planned)
     rows = found.planned_rows if complete else None
     return replace(found, planned=planned, planned_rows=rows)
 
 
-def _status(
+def stage_status(
     plan: Plan, stage: str, shards: Sequence[Shard[Any]], planned: int | None = None
 ) -> StageStatus:
+    """A stage by the footers of its shards; ``planned`` counts more than those that are known."""
     done = rows = 0
     bad = []
     tally, summaries = Tally(), list[Mapping[str, Any]]()

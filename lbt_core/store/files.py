@@ -37,6 +37,8 @@ class LeaseLost(OSError):
 Version = str | None
 """Of a file in an object store (its ETag); None where there is no file, or no version is kept."""
 
+Guard = Callable[[], contextlib.AbstractContextManager[None]]
+
 MUTEX = ".lock-mutex"
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
 """The extra of this package that brings a protocol's file system."""
@@ -67,7 +69,7 @@ class Files:
         self.fs: Any = fs
         self.root: str = str(root).rstrip("/")
         self.is_local = isinstance(fs, LocalFileSystem)
-        self.guard: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+        self.guard: Guard = contextlib.nullcontext
         """Entered around every write; ``run_lock`` puts its own here."""
 
     def full(self, path: str) -> str:
@@ -117,6 +119,9 @@ class Files:
 
     def write(self, path: str, data: bytes) -> None:
         """Write one file, whole or not at all. Raises StoreUnavailable naming it, and LeaseLost."""
+        if self.is_local:
+            self._put_local(path, data, self.guard)
+            return
         with self.guard():
             self._put(path, data)
 
@@ -144,10 +149,10 @@ class Files:
         """Write a file that is not there yet, whole or not at all. On an object store one that
         somebody else has committed meanwhile is left as it is. Raises StoreUnavailable, LeaseLost.
         """
+        if self.is_local:
+            self._put_local(path, data, self.guard)
+            return
         with self.guard():
-            if self.is_local:
-                self._put(path, data)
-                return
             try:
                 self._put(path, data, mode="create")
             except WriteConflict:
@@ -207,9 +212,10 @@ class Files:
     def _put(self, path: str, data: bytes, **condition: str) -> Any:
         """One atomic write. Raises WriteConflict where its condition does not hold."""
         full = self.full(path)
+        if self.is_local:
+            self._put_local(path, data, contextlib.nullcontext)
+            return None
         try:
-            if self.is_local:
-                return _write_local(Path(full), data)
             reach("put.begin", path)
             answer = self.fs.pipe_file(full, data, **condition)
             reach("put.end", path)
@@ -220,6 +226,16 @@ class Files:
             if condition and _is_conflict(error):
                 raise WriteConflict(full) from error
             hint = _hint(error, full, len(data))
+            raise StoreUnavailable(error.errno or errno.EIO, hint) from error
+
+    def _put_local(self, path: str, data: bytes, guard: Guard) -> None:
+        full = Path(self.full(path))
+        try:
+            _write_local(full, data, guard)
+        except LeaseLost:
+            raise
+        except OSError as error:
+            hint = _hint(error, str(full), len(data))
             raise StoreUnavailable(error.errno or errno.EIO, hint) from error
 
     def names(self, folder: str) -> list[str]:
@@ -258,7 +274,8 @@ class Files:
         return sorted(found)
 
 
-def _write_local(path: Path, data: bytes) -> None:
+def _write_local(path: Path, data: bytes, guard: Guard) -> None:
+    """Only the renaming is guarded: others that write wait for no disk but their own."""
     reach("write.begin", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
@@ -269,7 +286,8 @@ def _write_local(path: Path, data: bytes) -> None:
             reach("write.temporary", str(path))
             os.fsync(file.fileno())
         reach("write.fsync", str(path))
-        os.replace(temporary, path)
+        with guard():
+            os.replace(temporary, path)
         reach("write.rename", str(path))
     except BaseException:
         temporary.unlink(missing_ok=True)

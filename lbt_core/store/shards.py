@@ -8,7 +8,7 @@ shard, the fingerprint, the row count, a digest of the row keys, and a small JSO
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -27,6 +27,24 @@ State = Literal["whole", "missing", "damaged", "foreign"]
 
 
 @dataclass(frozen=True, slots=True)
+class GridKeys(Collection[Key]):
+    """The keys (name, number) for every name and every number below ``count``, in that order: a
+    plan of millions of rows holds no tuple for each."""
+
+    names: tuple[str, ...]
+    count: int
+
+    def __iter__(self) -> Iterator[Key]:
+        return ((name, number) for name in self.names for number in range(self.count))
+
+    def __len__(self) -> int:
+        return len(self.names) * self.count
+
+    def __contains__(self, key: object) -> bool:
+        return key in set(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Shard(Generic[Row]):
     """One file that should be there: where, of which rows, with which keys and fingerprint.
 
@@ -40,7 +58,7 @@ class Shard(Generic[Row]):
     row_type: type[Row]
     key_fields: tuple[str, ...]
     fingerprint: str
-    keys: tuple[Key, ...] | None = None
+    keys: Collection[Key] | None = None
 
     @property
     def name(self) -> str:

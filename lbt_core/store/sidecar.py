@@ -90,16 +90,7 @@ class Sidecar:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             reach("append.begin", name)
-            with self._files.guard(), open(self.path, "ab") as file:
-                start = file.tell()
-                lines = [] if start else [_pack(self._head)]
-                data = b"".join([*lines, *(_pack(record) for record in records)])
-                try:
-                    self._add(file.fileno(), data)
-                except OSError:
-                    with contextlib.suppress(OSError):
-                        os.ftruncate(file.fileno(), start)
-                    raise
+            self._append(b"".join(_pack(record) for record in records))
         except LeaseLost:
             raise
         except OSError as error:
@@ -116,6 +107,23 @@ class Sidecar:
             self.path.parent.rmdir()  # only where it was the last
         reach("remove.end", str(self.path))
 
+    def _append(self, data: bytes) -> None:
+        """Add lines and flush them; only the writing is guarded, so that no other writer waits for
+        this one's disk."""
+        with contextlib.ExitStack() as stack:
+            start = -1
+            try:
+                with self._files.guard():
+                    file = stack.enter_context(open(self.path, "ab"))
+                    start = file.tell()
+                    self._add(file.fileno(), data if start else _pack(self._head) + data)
+                os.fsync(file.fileno())
+            except OSError:
+                if start >= 0:
+                    with contextlib.suppress(OSError):
+                        os.ftruncate(file.fileno(), start)
+                raise
+
     def _add(self, handle: int, data: bytes) -> None:
         half = len(data) // 2
         for part, point in ((data[:half], "append.half"), (data[half:], "append.written")):
@@ -123,7 +131,6 @@ class Sidecar:
             while view:
                 view = view[os.write(handle, view) :]
             reach(point, str(self.path))  # type: ignore[arg-type]
-        os.fsync(handle)
 
     def _cut(self, end: int) -> None:
         try:

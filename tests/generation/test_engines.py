@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -182,6 +183,20 @@ def test_vllm_holds_no_more_requests_than_its_window(vllm):
     caller.join()
     assert max(running for running, _ in seen) <= WINDOW
     assert max(waiting for _, waiting in seen) >= len(many) - 2 * WINDOW
+
+
+def test_an_answer_that_goes_round_in_circles_is_ended(vllm):
+    whole = {c.id: c for c in vllm.generate(requests(PROMPTS, LONG))}
+    plain, vllm._spec = vllm._spec, replace(vllm._spec, repetition=(8, 4))
+    try:
+        ended = [c for c in vllm.generate(requests(PROMPTS, LONG)) if c.finish_reason != "length"]
+    finally:
+        vllm._spec = plain
+    assert ended  # a random model writes the same few tokens again and again
+    for one in ended:
+        assert one.finish_reason == "repetition"
+        assert one.tokens < whole[one.id].tokens
+        assert whole[one.id].text.startswith(one.text)
 
 
 # Last, for it ends the engine that the tests above share: vLLM keeps one engine per process.

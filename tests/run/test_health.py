@@ -61,3 +61,9 @@ def test_footers_add_up() -> None:
     assert (total.rows, total.problems, total.pairable) == (12, 6, 3)
     assert describe(total) == "25 % cut off, 50 % undecided"
     assert describe(Tally()) == ""
+
+
+def test_answers_that_go_round_in_circles_are_named():
+    tally = Tally({"correct": 6, "unparsable": 4}, {"stop": 6, "length": 1, "repetition": 3})
+    assert "30 % repeating themselves" in describe(tally)
+    assert "10 % cut off" in describe(tally)
