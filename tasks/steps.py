@@ -12,7 +12,7 @@ from typing import Any
 from lbt_core import DataError
 from lbt_core.generation import Completion, Request
 from lbt_core.generation.engine import ERROR
-from lbt_core.method.exams import examine, score, set_exams
+from lbt_core.method.exams import answer, exam_places, score, set_exams
 from lbt_core.method.sampling import sample
 from lbt_core.run.config import ModelConfig, RunConfig
 from lbt_core.run.keeping import Usage, generate_keeping
@@ -102,7 +102,7 @@ def generate_step(context: RunContext, stages: Sequence[Stage]) -> list[ShardSum
     summaries, failures = run_jobs(jobs, in_flight)
     if "examine" in stages and not ("sample" in stages and shared):
         for student, model in enumerate(students):  # one model's engines after the other's
-            later = [_exam_jobs(context, i)[student] for i in _sampled(context)]
+            later = [job for i in _sampled(context) for job in _exam_jobs(context, i, student)]
             # the engines change hands here, in one thread, and not in the jobs' many
             more, failed = run_jobs(later, context.engines(model).capacity)
             summaries, failures = summaries + more, failures + failed
@@ -149,24 +149,46 @@ def _sample_job(context: RunContext, index: int, then: Callable[[int], list[Job]
     )
 
 
-def _exam_jobs(context: RunContext, index: int) -> list[Job]:
-    """The exams on one stored rationale shard, a job per student."""
+def _exam_jobs(context: RunContext, index: int, of: int | None = None, since: int = 0) -> list[Job]:
+    """The exams on one stored rationale shard, a job per student, or of one student; of adaptive
+    exams, which have one student, a job per round from ``since`` on that can be planned, the last
+    of which makes the next possible."""
     shards = context.plan.exam_shards(index)
-    return [_exam_job(context, index, student, shard) for student, shard in enumerate(shards)]
+    if not context.config.exam.adaptive:
+        chosen = enumerate(shards)
+        return [_exam_job(context, index, s, shard) for s, shard in chosen if of in (None, s)]
+    new = shards[since:]
+    context.progress.more("examine", len(new) - (since == 0))
+
+    def then() -> list[Job]:
+        return _exam_jobs(context, index, since=len(shards))
+
+    last = len(new) - 1
+    return [
+        _exam_job(context, index, 0, shard, then if i == last else list)
+        for i, shard in enumerate(new)
+    ]
 
 
-def _exam_job(context: RunContext, index: int, student: int, shard: Shard[Any]) -> Job:
+def _exam_job(
+    context: RunContext,
+    index: int,
+    student: int,
+    shard: Shard[Any],
+    then: Callable[[], list[Job]] = list,
+) -> Job:
     config, plan = context.config, context.plan
     model = config.student_models()[student]
+    label = student_labels(config)[student]
 
     def rows() -> tuple[list[Any], dict[str, Any]]:
         usage = Usage()
         rationales = read_shard(context.files, plan.sample_shards[index])
         exams = set_exams(rationales, plan.problem_by_id, plan.design, config.exam.deduplicate)
-        made = examine(
-            exams,
-            student=student_labels(config)[student],
-            repetitions=config.exam.repetitions,
+        places = {p.key(label): p for p in exam_places(exams, config.exam.repetitions)}
+        made = answer(
+            [places[key] for key in shard.keys or ()],
+            student=label,
             settings=exam_settings(config),
             renderer=context.renderer_of(model),
             seed=config.seed,
@@ -174,13 +196,15 @@ def _exam_job(context: RunContext, index: int, student: int, shard: Shard[Any]) 
             grade=context.grade,
             extract=context.extract,
         )
-        spread = _pairable(rationales, made, student_labels(config)[student], config)
+        spread = {} if shard.path != first else _pairable(rationales, made, label, config)
         return made, usage.summary() | _checked(context, shard, made) | spread
 
+    first = plan.exam_shard_path(index, student)  # later rounds would count its problems again
     return Job(
         shard.name,
         f"{shard.name} · {len(shard.keys or ())} exam answers",
         lambda: commit(context.files, shard, rows, context.progress),
+        then,
     )
 
 

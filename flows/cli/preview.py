@@ -37,6 +37,7 @@ def preview_overrides(config: RunConfig, problems: int) -> tuple[str, ...]:
         f"sampling.num_rationales={min(config.sampling.num_rationales, RATIONALES)}",
         f"exam.problems={asked}",
         "exam.repetitions=1",
+        "exam.adaptive=false",
         "preferences.pairs=null",
         "controls=[]",
         "rounds=1",

@@ -99,11 +99,10 @@ def exam_summary(plan: Plan) -> ExamSummary:
     """Exam answers counted, one file at a time; their texts are not read."""
     tokens, verdicts, reasons = 0, dict[str, int](), dict[str, int]()
     by_problem: dict[str, tuple[int, int]] = {}
-    students = len(plan.config.student_models())
     total = 0
     for index in range(len(plan.sample_shards)):
-        for student in range(students):
-            table = read_table(plan.files, plan.exam_shard_path(index, student))
+        for path in plan.exam_paths(index):
+            table = read_table(plan.files, path)
             total += table.num_rows
             tokens += sum(table["tokens"].to_pylist())
             _count(verdicts, table["verdict"].to_pylist())

@@ -35,10 +35,8 @@ def exam_columns(plan: Plan, columns: Sequence[str]) -> Iterator[tuple[Any, ...]
 
     Only they are read: the texts of a full run do not fit in memory at once.
     """
-    students = len(plan.config.student_models())
     for index in range(len(plan.sample_shards)):
-        for student in range(students):
-            path = plan.exam_shard_path(index, student)
+        for path in plan.exam_paths(index):
             with plan.files.fs.open(plan.files.full(path), "rb") as file:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
                 table = parquet.read(columns=[*columns, "finish_reason"])
@@ -66,10 +64,7 @@ def compute_pairs(
     plan: Plan, renderer: Renderer, rationales: Sequence[Rationale], scores: Sequence[Score]
 ) -> list[PairSet]:
     """The pairs of every arm; each control gets as many as the real arm has."""
-    config = plan.config
-    spec = config.preferences
-    if spec.seed is None:
-        spec = spec.model_copy(update={"seed": config.seed})
+    config, spec = plan.config, plan.pair_spec
     prompts = {p.id: renderer.question(p.question) for p in plan.problems["train"]}
     combined = build_pairs(scores, rationales, prompts, spec)
     return [

@@ -98,7 +98,8 @@ class Session:
         )
 
     def examine(self, rationales: Sequence[Rationale]) -> list[ExamAnswer]:
-        """The exams of the rationales, taken by every student."""
+        """The exams of the rationales, taken by every student; in full, whatever
+        ``exam.adaptive`` says: what is skipped there is for the pairs of a run."""
         exam, train = self.config.exam, self.problems["train"]
         by_id = {p.id: p for split in self.problems.values() for p in split}
         taught = [by_id[i] for i in dict.fromkeys(r.problem_id for r in rationales)]

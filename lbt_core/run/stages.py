@@ -20,6 +20,8 @@ _FIELDS: dict[Stage, tuple[str, ...]] = {
     "report": (),
 }
 
+_ADAPTIVE = ("adaptive", "first_round", "later_rounds", "error", "in_full")
+
 _NOT_ROWS = {
     "training": ("workers", "strategy", "checkpoint_steps"),
     # what is served there is on record instead (plan.resolve_identities)
@@ -44,13 +46,25 @@ def stage_values(config: RunConfig, stage: Stage) -> dict[str, Any]:
         if path == "training":
             # "last" is left out as in fingerprints from before there was a choice
             skipped = ("workers", "strategy") if node["select"] == "best" else (*skipped, "select")
+        if path == "exam":
+            skipped = _exam_defaults(config)
         if isinstance(node, dict):
             values.update(_flat(path, {k: v for k, v in node.items() if k not in skipped}))
         elif path == "students":
             values[path] = [{k: v for k, v in m.items() if k != "endpoint"} for m in node]
         else:
             values[path] = node
+    if stage == "examine" and config.exam.adaptive:  # which answers are asked hangs on the pairs
+        spec = {k: v for k, v in whole["preferences"].items() if k != "pairs"}
+        values |= _flat("preferences", spec)
     return values
+
+
+def _exam_defaults(config: RunConfig) -> tuple[str, ...]:
+    """Fields of exams that say nothing unless they are asked for: left out as in fingerprints from
+    before they existed."""
+    adaptive = () if config.exam.adaptive else _ADAPTIVE
+    return adaptive if config.exam.scorer != "sampled" else (*adaptive, "scorer")
 
 
 def _flat(prefix: str, node: dict[str, Any]) -> dict[str, Any]:

@@ -39,8 +39,7 @@ def write_tables(plan: Plan, folder: Path) -> list[Table]:
         if table.num_rows:
             written.append(_write(folder, "problems", split, table.schema, iter([table])))
     sampled = [shard.path for shard in plan.sample_shards]
-    students = range(len(plan.config.student_models()))
-    exams = [plan.exam_shard_path(i, s) for i in range(len(sampled)) for s in students]
+    exams = [path for i in range(len(sampled)) for path in plan.exam_paths(i)]
     for name, kind, paths in (
         ("rationales", Rationale, sampled),
         ("exams", ExamAnswer, exams),
