@@ -6,13 +6,15 @@ A step raises ``Owed`` where shards are left to do, naming how many and why; wha
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from lbt_core import DataError
 from lbt_core.generation import Completion, Request
 from lbt_core.generation.engine import ERROR
-from lbt_core.method.exams import answer, exam_places, score, set_exams
+from lbt_core.method.exams import Place, answer, exam_places, score, set_exams
+from lbt_core.method.likelihood import weigh
 from lbt_core.method.sampling import sample
 from lbt_core.run.config import ModelConfig, RunConfig
 from lbt_core.run.keeping import Usage, generate_keeping
@@ -170,6 +172,25 @@ def _exam_jobs(context: RunContext, index: int, of: int | None = None, since: in
     ]
 
 
+def _weighed(
+    context: RunContext, model: ModelConfig, label: str, shard: Shard[Any], places: list[Place]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Likelihoods instead of answers: all of it is read, nothing written."""
+    usage = Usage()
+    made = weigh(
+        places,
+        student=label,
+        reference=context.config.exam.reference,
+        renderer=context.renderer_of(model),
+        generate=_generator(context, model, usage, shard),
+        extract=context.extract,
+    )
+    used = replace(usage, prompt_tokens=usage.prompt_tokens + usage.tokens, tokens=0)
+    found = {"finish_reasons": _endings(made), "finished": time.time()}
+    _allowed(context, shard, made)
+    return made, replace(used, mean_logprob=None).summary() | found
+
+
 def _exam_job(
     context: RunContext,
     index: int,
@@ -185,9 +206,12 @@ def _exam_job(
         usage = Usage()
         rationales = read_shard(context.files, plan.sample_shards[index])
         exams = set_exams(rationales, plan.problem_by_id, plan.design, config.exam.deduplicate)
-        places = {p.key(label): p for p in exam_places(exams, config.exam.repetitions)}
+        by_key = {p.key(label): p for p in exam_places(exams, config.exam.answers_each)}
+        places = [by_key[key] for key in shard.keys or ()]
+        if config.exam.scorer == "likelihood":
+            return _weighed(context, model, label, shard, places)
         made = answer(
-            [places[key] for key in shard.keys or ()],
+            places,
             student=label,
             settings=exam_settings(config),
             renderer=context.renderer_of(model),
@@ -253,6 +277,12 @@ def _evaluation_job(
 
 def _checked(context: RunContext, shard: Shard[Any], rows: Sequence[Any]) -> dict[str, Any]:
     """The rows' counts. Raises DataError where too many of the shard's prompts could not be run."""
+    _allowed(context, shard, rows)
+    return _counts(rows)
+
+
+def _allowed(context: RunContext, shard: Shard[Any], rows: Sequence[Any]) -> None:
+    """Raises DataError where too many of a shard's prompts could not be run."""
     errors = [row.finish_reason for row in rows if row.finish_reason.startswith(ERROR)]
     allowed = context.config.shards.max_error_share
     if len(errors) > allowed * len(rows):
@@ -262,7 +292,6 @@ def _checked(context: RunContext, shard: Shard[Any], rows: Sequence[Any]) -> dic
             f"{times} times: {reason.removeprefix(ERROR)}); above shards.max_error_share "
             f"{allowed:g}: raise max_model_len, shorten what is asked or shown, or allow more"
         )
-    return _counts(rows)
 
 
 def _pairable(
@@ -285,10 +314,14 @@ def _pairable(
     return {"problems": len(gaps), "pairable": wide}
 
 
+def _endings(rows: Sequence[Any]) -> dict[str, int]:
+    return dict(Counter(row.finish_reason.split(":")[0] for row in rows))
+
+
 def _counts(rows: Sequence[Any]) -> dict[str, Any]:
     """Verdicts and finish reasons of graded rows, kept in the shard's footer."""
     return {
         "verdicts": dict(Counter(row.verdict for row in rows)),
-        "finish_reasons": dict(Counter(row.finish_reason.split(":")[0] for row in rows)),
+        "finish_reasons": _endings(rows),
         "finished": time.time(),
     }

@@ -38,6 +38,7 @@ def preview_overrides(config: RunConfig, problems: int) -> tuple[str, ...]:
         f"exam.problems={asked}",
         "exam.repetitions=1",
         "exam.adaptive=false",
+        "exam.scorer=sampled",
         "preferences.pairs=null",
         "controls=[]",
         "rounds=1",

@@ -328,6 +328,7 @@ class VllmEngine:
         name = str(next(self._ids))
         try:
             ids = self._tokenizer.encode(request.prompt, add_special_tokens=False)
+            ids = [*ids, *self._continuation(request)]
             room = self._limit - len(ids)
             if room < 1:
                 raise ValueError(f"prompt of {len(ids)} tokens, context of {self._limit}")
@@ -337,6 +338,11 @@ class VllmEngine:
             item.call.deliver(Completion(request.id, "", reason, len(ids), 0))
             return
         self._admitted[name] = item
+
+    def _continuation(self, request: Request) -> list[int]:
+        text = request.continuation or ""
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False) if text else []
+        return ids
 
     @staticmethod
     def _input(ids: list[int]) -> Any:
@@ -349,6 +355,14 @@ class VllmEngine:
         from vllm.sampling_params import RequestOutputKind  # noqa: PLC0415 - heavy
 
         settings = request.settings
+        if request.continuation is not None:
+            # vLLM does not read its prefix cache for these: every prompt is computed whole
+            return SamplingParams(
+                temperature=0.0,
+                max_tokens=1,
+                prompt_logprobs=0,
+                output_kind=RequestOutputKind.FINAL_ONLY,
+            )
         return SamplingParams(
             temperature=settings.temperature,
             top_k=settings.top_k,
@@ -366,12 +380,27 @@ class VllmEngine:
             return
         del self._admitted[output.request_id]
         answer = output.outputs[0]
+        if item.request.continuation is not None:
+            self._weighed(item, output)
+            return
         prompt_tokens, tokens = len(output.prompt_token_ids or ()), len(answer.token_ids)
         self._prompt_tokens += prompt_tokens
         self._tokens += tokens
         self._requests += 1
         reason = answer.finish_reason or "stop"
         item.call.deliver(Completion(item.request.id, answer.text, reason, prompt_tokens, tokens))
+
+    def _weighed(self, item: _Queued, output: Any) -> None:
+        """Deliver how likely a continuation is after its prompt."""
+        wanted = self._continuation(item.request)
+        read = len(output.prompt_token_ids or ())
+        places = output.prompt_logprobs[read - len(wanted) :]
+        total = sum(place[token].logprob for place, token in zip(places, wanted, strict=True))
+        self._prompt_tokens += read
+        self._requests += 1
+        item.call.deliver(
+            Completion(item.request.id, "", "stop", read - len(wanted), len(wanted), total)
+        )
 
     def _fail(self, error: BaseException) -> None:
         """End every open call, wherever its requests are: in the queue, in the engine, or in the

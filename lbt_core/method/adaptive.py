@@ -146,7 +146,11 @@ def _drawn_open(
     pairs = list(zip(gaps.better.tolist(), gaps.worse.tolist(), gaps.sure.tolist(), strict=True))
     pairs.sort(
         key=lambda p: lot(
-            salt, problem_id, texts[p[0]].key, texts[p[1]].key, texts[p[0]].count * texts[p[1]].count
+            salt,
+            problem_id,
+            texts[p[0]].key,
+            texts[p[1]].key,
+            texts[p[0]].count * texts[p[1]].count,
         )
     )
     at_most: dict[int, int] = defaultdict(int)

@@ -194,13 +194,21 @@ class ExamConfig(Section):
     error: float = Field(0.05, ge=0, lt=0.5, title="Error of a decision")
     """Adaptive: chance, under the rule's model, that a look at a pair decides it wrongly on either
     side; 0 decides only what no further answer can change, and keeps every pair."""
-    in_full: float = Field(0.1, gt=0, le=1, title="Share asked in full")
+    in_full: float = Field(0.02, gt=0, le=1, title="Share asked in full")
     """Adaptive: share of teaching problems whose exams are asked in full, which the report's
     figures on LbT scores and on the pairs kept are made of."""
     scorer: Literal["sampled", "likelihood"] = Field("sampled", title="What scores an exam")
     """"sampled": the student answers and is graded; "likelihood": how much the rationale raises the
     student's log-probability of the exam problems' worked solutions, without an answer
     (docs/exams.md)."""
+    reference: Literal["answer", "solution"] = Field("answer", title="Reference")
+    """Likelihood: the exam problem's "answer" in the final-answer block, or its worked "solution"
+    with that block after it, which every problem of the bank must have."""
+
+    @property
+    def answers_each(self) -> int:
+        """Rows of one exam problem after one rationale: a likelihood has no chance in it."""
+        return 1 if self.scorer == "likelihood" else self.repetitions
 
 
 class EvaluationConfig(Section):
@@ -335,6 +343,16 @@ class RunConfig(Section):
     def _adaptive_exams(self) -> "RunConfig":
         if reason := _not_adaptive(self):
             raise ValueError(f"exam.adaptive {reason}, or set exam.adaptive=false")
+        return self
+
+    @model_validator(mode="after")
+    def _likelihood_here(self) -> "RunConfig":
+        asked = any(self.endpoint_of(model) for model in self.student_models())
+        if self.exam.scorer == "likelihood" and asked:
+            raise ValueError(
+                "exam.scorer=likelihood needs students that are loaded here: endpoints give no "
+                "log-probabilities of prompts; set exam.scorer=sampled"
+            )
         return self
 
     @model_validator(mode="after")

@@ -26,6 +26,7 @@ from lbt_core.store import Files, Shard, inspect_shard, read_shard
 from lbt_core.store.fingerprint import fingerprint
 from lbt_core.store.rows import (
     ExamAnswer,
+    ExamLikelihood,
     ExamPlace,
     Preference,
     Problem,
@@ -213,7 +214,7 @@ class Plan:
         spec = self.config.preferences
         return spec if spec.seed is not None else spec.model_copy(update={"seed": self.config.seed})
 
-    def exam_shards(self, index: int) -> list[Shard[ExamAnswer]]:
+    def exam_shards(self, index: int) -> list[Shard[Any]]:
         """The exam shards of one stored rationale shard, one per student; of adaptive exams, one
         per round that can be planned: those stored, and the next. Raises OSError."""
         if self.config.exam.adaptive:
@@ -224,12 +225,12 @@ class Plan:
         rationales = read_shard(self.files, self.sample_shards[index])
         exams = set_exams(rationales, self.problem_by_id, self.design, exam.deduplicate)
         make = self._exam_shard_maker(index, rationales)
-        asked = exam_places(exams, exam.repetitions)
+        asked = exam_places(exams, exam.answers_each)
         return [make(student, 0, asked) for student in range(len(self._students))]
 
     def _exam_shard_maker(
         self, index: int, rationales: Sequence[Rationale]
-    ) -> Callable[[int, int, Sequence[Place]], Shard[ExamAnswer]]:
+    ) -> Callable[[int, int, Sequence[Place]], Shard[Any]]:
         """Makes the shard of a student, a round and what is asked in it."""
         exam, students = self.config.exam, len(self._students)
         taught = [(r.problem_id, rationale_key(r, exam.deduplicate)) for r in rationales]
@@ -239,7 +240,7 @@ class Plan:
         spec.pop("students", None)
         labels = student_labels(self.config)
 
-        def make(student: int, number: int, asked: Sequence[Place]) -> Shard[ExamAnswer]:
+        def make(student: int, number: int, asked: Sequence[Place]) -> Shard[Any]:
             keys = tuple(place.key(labels[student]) for place in asked)
             parts: list[Any] = [self._students[student], labels[student], self.config.seed]
             parts += [taught, questions, *([list(keys)] if exam.adaptive else [])]
@@ -247,7 +248,7 @@ class Plan:
                 "examine",
                 (number * len(self.sample_shards) + index) * students + student,
                 self.exam_shard_path(index, student, number),
-                ExamAnswer,
+                ExamLikelihood if exam.scorer == "likelihood" else ExamAnswer,
                 EXAM_KEY,
                 fingerprint(spec, *parts),
                 keys,

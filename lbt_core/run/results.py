@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from lbt_core.generation.engine import ERROR
 from lbt_core.method.exams import score
+from lbt_core.method.likelihood import score_likelihoods
 from lbt_core.method.preferences import PairSet, build_pairs
 from lbt_core.method.prompts import Renderer
 from lbt_core.run.plan import Plan, arm_folder, student_labels
@@ -44,8 +45,23 @@ def exam_columns(plan: Plan, columns: Sequence[str]) -> Iterator[tuple[Any, ...]
             yield from zip(*(table[c].to_pylist() for c in columns), strict=True)
 
 
+def exam_gains(plan: Plan) -> Iterator[tuple[str, str, str, float]]:
+    """(problem id, rationale key, student, nats per token gained) of every stored likelihood."""
+    names = ["problem_id", "rationale_key", "student", "logprob", "unaided", "tokens"]
+    for problem, key, student, aided, unaided, tokens in exam_columns(plan, names):
+        yield problem, key, student, (aided - unaided) / tokens
+
+
 def compute_scores(plan: Plan, rationales: Sequence[Rationale]) -> list[Score]:
     """The score of every rationale."""
+    if plan.config.exam.scorer == "likelihood":
+        return score_likelihoods(
+            rationales,
+            exam_gains(plan),
+            students=student_labels(plan.config),
+            deduplicate=plan.config.exam.deduplicate,
+            spec=plan.config.preferences,
+        )
     return score(
         rationales,
         exam_results(plan),

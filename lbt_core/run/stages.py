@@ -64,7 +64,8 @@ def _exam_defaults(config: RunConfig) -> tuple[str, ...]:
     """Fields of exams that say nothing unless they are asked for: left out as in fingerprints from
     before they existed."""
     adaptive = () if config.exam.adaptive else _ADAPTIVE
-    return adaptive if config.exam.scorer != "sampled" else (*adaptive, "scorer")
+    likelihood = () if config.exam.scorer == "likelihood" else ("scorer", "reference")
+    return (*adaptive, *likelihood)
 
 
 def _flat(prefix: str, node: dict[str, Any]) -> dict[str, Any]:

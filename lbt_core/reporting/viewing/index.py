@@ -98,7 +98,11 @@ class RunIndex:
         self._last, self._faults = marks, {}
         problems = self._problems(marks["problems"])
         sampled = self._sampled(marks)
-        exams = self._files(marks["exams"], "part-", self._exam_part)
+        exams = (
+            []  # likelihoods are no texts to look at
+            if self._weighed
+            else self._files(marks["exams"], "part-", self._exam_part)
+        )
         pairs = self._files(marks[""], "preferences.parquet", self._pair_part)
         tests = []
         for arm in sorted(marks["evaluation"], key=self._place_of):
@@ -158,10 +162,15 @@ class RunIndex:
             number = _number(path)
             if number is None:
                 continue
-            exams = self._exams_on(number, marks["exams"])
+            exams = [] if self._weighed else self._exams_on(number, marks["exams"])
             stored = tuple(marks["exams"].get(e) for e in exams)
             jobs.append((path, (mark, *stored), partial(self._part, path, exams, stored)))
         return self._fresh(jobs)
+
+    @property
+    def _weighed(self) -> bool:
+        """Whether exams are likelihoods, whose scores hang on the whole run and are not shown."""
+        return self.config.exam.scorer == "likelihood"
 
     def _exams_on(self, number: int, stored: Iterable[str]) -> list[str]:
         """Paths of the exam files on a rationale file, one for each student, and of the rounds
@@ -215,7 +224,7 @@ class RunIndex:
         names = ["problem_id", "rationale_key", "student", "correct"]
         there = [e for e, mark in zip(exams, stored, strict=True) if mark is not None]
         results = [self._columns(e, names) for e in there]
-        if len(there) < len(exams) or any(r is None for r in results):
+        if self._weighed or len(there) < len(exams) or any(r is None for r in results):
             scored = pa.table(
                 {f.name: pa.nulls(table.num_rows, f.type) for f in _SCORES}, schema=_SCORES
             )
@@ -304,6 +313,8 @@ class RunIndex:
         samples = -(-counts["train"] // shards.problems)
         tests = -(-counts["test"] // shards.evaluation_problems)
         done, asked = _paths(contents.tests), len(_paths(contents.answers))
+        if self._weighed:
+            asked = sum("/part-" in path for path in self._marks("exams"))
         exams = max(samples * len(self.students), asked)  # rounds are told as they are stored
         stages = [
             Stage("sample", len(_paths(contents.rationales)), samples),
