@@ -63,16 +63,16 @@ def ask_further(
     """Keys of the texts of one problem that need another answer of their exam of ``total``.
 
     ``texts`` are those that can be part of a pair; the seed of ``spec`` must be the one that the
-    pairs are drawn with. Before the first round every text is asked that has a pair which is not
+    pairs are drawn with. A text without an answer is asked as long as it has a pair that is not
     out, whatever its place: pairs are made of texts that were examined.
     """
     gaps = _gaps(texts, spec, total, error)
-    if not any(text.answers for text in texts):
-        wanted = np.union1d(gaps.better, gaps.worse)
-    elif spec.selection == "weighted-random":
+    if spec.selection == "weighted-random":
         wanted = _drawn_open(problem_id, texts, gaps, spec)
     else:
         wanted = _ranked_open(texts, gaps, spec)
+    paired = {*gaps.better.tolist(), *gaps.worse.tolist()}
+    wanted |= {i for i in paired if set(texts[i].answers) <= {None}}
     return {texts[i].key for i in wanted if len(texts[i].answers) < total}
 
 
@@ -194,4 +194,5 @@ def _ranked_open(texts: Sequence[Sitting], gaps: _Gaps, spec: PreferenceSpec) ->
 def _uses(by_text: NDArray[np.int64], gaps: _Gaps) -> NDArray[np.int64]:
     """Of each pair, how often the more often used of its two texts is."""
     rows = np.arange(len(by_text))
-    return np.maximum(by_text[rows, gaps.better], by_text[rows, gaps.worse])
+    most: NDArray[np.int64] = np.maximum(by_text[rows, gaps.better], by_text[rows, gaps.worse])
+    return most

@@ -20,7 +20,6 @@ from lbt_core.method.sampling import ExtractMany, Generate, GradeMany
 from lbt_core.method.seeds import derive_seed
 from lbt_core.store.rows import ExamAnswer, Problem, Rationale, Score
 
-
 AnswerKey: TypeAlias = tuple[str, str, str, str, int]
 """Problem, rationale key, student, exam problem, repetition."""
 

@@ -127,9 +127,9 @@ def score_likelihoods(
     placed = {student: _placed(found, student) for student in students}
     scores = []
     for rationale in rationales:
-        key = (rationale.problem_id, rationale_key(rationale, deduplicate))
-        by_student = tuple(placed[s].get(key, 0.0) for s in students)
-        answered = [placed[s][key] for s in students if key in placed[s]]
+        text = (rationale.problem_id, rationale_key(rationale, deduplicate))
+        by_student = tuple(placed[s].get(text, 0.0) for s in students)
+        answered = [placed[s][text] for s in students if text in placed[s]]
         lbt = fmean(answered) if answered else 0.0
         scores.append(
             Score(
@@ -140,7 +140,7 @@ def score_likelihoods(
                 correct=rationale.correct,
                 lbt=lbt,
                 score=combined_score(rationale.correct, lbt, spec),
-                exam_answers=sum(len(found.get((*key, s), ())) for s in students),
+                exam_answers=sum(len(found.get((*text, s), ())) for s in students),
                 lbt_by_student=by_student,
             )
         )

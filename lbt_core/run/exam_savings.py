@@ -1,4 +1,4 @@
-"""What adaptive exams saved, and what share of the pairs they kept where exams were asked in full."""
+"""What adaptive exams saved, and what share of pairs they kept where exams were asked in full."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -73,10 +73,8 @@ def test_without_error_every_pair_is_kept_and_no_other_made(exams, spec, steps) 
     keys = [text_key(f"text {i}") for i in range(len(exams))]
     full = {k: tuple(e[2]) for k, e in zip(keys, exams, strict=True)}
     part = sat(exams, spec, 0.0, steps)
-    for answers in (full, part):  # a text whose exam could not be run at all is another matter
-        if any(not [a for a in of if a is not None] for k, of in answers.items() if k in part):
-            if len(exams) > 1:
-                return
+    if any(set(e[2]) == {None} for e in exams):
+        return  # a text whose exam could not be run at all is part of no pair
     assert pairs(exams, part, spec) == pairs(exams, full, spec)
 
 
