@@ -100,19 +100,27 @@ def generate_step(context: RunContext, stages: Sequence[Stage]) -> list[ShardSum
     if shared:
         others = {s for s in students if s != context.config.teacher}
         in_flight += sum(context.engines(student).capacity for student in others)
+    in_flight *= _small_rounds(context.config)
     progress.parallel(in_flight)
     summaries, failures = run_jobs(jobs, in_flight)
     if "examine" in stages and not ("sample" in stages and shared):
         for student, model in enumerate(students):  # one model's engines after the other's
             later = [job for i in _sampled(context) for job in _exam_jobs(context, i, student)]
             # the engines change hands here, in one thread, and not in the jobs' many
-            more, failed = run_jobs(later, context.engines(model).capacity)
+            capacity = context.engines(model).capacity * _small_rounds(context.config)
+            more, failed = run_jobs(later, capacity)
             summaries, failures = summaries + more, failures + failed
         failures += _unsampled(context)
     draining.check()
     if failures:
         raise Owed(failures)
     return summaries
+
+
+def _small_rounds(config: RunConfig) -> int:
+    """How many rounds of adaptive exams ask about as much as exams in full; 1 for the latter."""
+    exam = config.exam
+    return max(1, exam.problems * exam.repetitions // exam.later_rounds) if exam.adaptive else 1
 
 
 def _sampled(context: RunContext) -> list[int]:
