@@ -1,29 +1,39 @@
 """How likelihood scores go with sampled ones: the same rationales, scored both ways.
 
-    python benchmarks/likelihood.py runs/demo runs/likelihood
+    python benchmarks/likelihood.py runs/demo [--problems 24] [--worked]
+    python benchmarks/likelihood.py runs/demo --against runs/likelihood
 
-Both runs must have the same rationales: the second can be made from a copy of the first's
-problems, rationales, run.json and exams/design.parquet, with ``--set exam.scorer=likelihood``.
+A finished run with sampled exams is read, and the references of its first problems' exams are
+weighed here (transformers, one thread), or read from another run on the same rationales.
+``--worked`` takes the demo corpus's worked solutions as references (benchmarks/worked_corpus.py).
 Prints Spearman's rank correlation over all texts, the mean of those within problems, the share of
-pairs of texts of one problem that are ordered alike, how far each score tells right from wrong
-rationales within problems (area under the ROC curve), and the pairs that both make. Last line JSON.
+pairs of texts of one problem that are ordered alike, and how far each score tells right from wrong
+texts within problems (area under the ROC curve). Last line JSON.
 """
 
 import argparse
 import json
+import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from statistics import fmean
 
 from scipy.stats import spearmanr
 
-from lbt_core.run.plan import Plan
+from benchmarks.worked_corpus import worked
+from lbt_core.generation import build_engine
+from lbt_core.method.exams import exam_places, set_exams
+from lbt_core.method.likelihood import score_likelihoods, weigh
+from lbt_core.run.config import EngineConfig
+from lbt_core.run.engine_spec import engine_spec
+from lbt_core.run.plan import Plan, model_path
 from lbt_core.run.record import RunStore
+from lbt_core.run.rendering import build_renderer
 from lbt_core.run.results import compute_scores, stored_rationales
 from lbt_core.run.status import open_plan
-from lbt_core.store.rows import Preference, Score, from_table
-from lbt_core.store.shards import read_table
+from lbt_core.store.rows import Rationale, Score
 
 By = dict[str, dict[str, Score]]
 
@@ -77,24 +87,58 @@ def _auc(problems: Sequence[Sequence[Score]]) -> float:
     return fmean(won)
 
 
-def pairs(plan: Plan) -> set[tuple[str, int, int]]:
-    """The combined arm's stored pairs."""
-    rows = from_table(read_table(plan.files, "preferences.parquet"), Preference)
-    return {(r.problem_id, r.chosen_sample, r.rejected_sample) for r in rows if r.arm == "combined"}
+def weighed(plan: Plan, rationales: Sequence[Rationale], by_solution: bool) -> list[Score]:
+    """Likelihood scores of these rationales by the run's own student."""
+    import torch  # noqa: PLC0415 - heavy
+
+    torch.set_num_threads(1)
+    student = plan.config.student_models()[0]
+    engine = build_engine(engine_spec(student, EngineConfig(kind="transformers"), "cpu", 0))
+    exams = set_exams(rationales, plan.problem_by_id, plan.design, deduplicate=True)
+    if by_solution:
+        known = {p.id: p for p in worked(plan.config.seed)["exam"]}
+        solved = {p: known.get(p, q) for p, q in plan.problem_by_id.items()}
+        exams = [replace(e, questions=tuple(solved[q.id] for q in e.questions)) for e in exams]
+    subject = plan.subject
+    started = time.monotonic()
+    rows = weigh(
+        exam_places(exams, 1),
+        student="s",
+        reference="solution" if by_solution else "answer",
+        renderer=build_renderer(plan.config.prompt, model_path(student), student.revision),
+        generate=engine.generate,
+        extract=lambda found: [subject.extract(text) for text in found],
+    )
+    print(f"{len(rows):,} references weighed in {time.monotonic() - started:.1f} s")
+    gains = [
+        (r.problem_id, r.rationale_key, "s", (r.logprob - r.unaided) / r.tokens)
+        for r in rows
+        if r.tokens
+    ]
+    spec = plan.config.preferences
+    return score_likelihoods(rationales, gains, students=["s"], deduplicate=True, spec=spec)
 
 
 def main() -> None:
-    """Compare two runs and print it."""
+    """Compare and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sampled")
-    parser.add_argument("likelihood")
+    parser.add_argument("run")
+    parser.add_argument("--problems", type=int, default=24)
+    parser.add_argument("--worked", action="store_true")
+    parser.add_argument("--against")
     asked = parser.parse_args()
-    plans = [open_plan(RunStore.open(uri)) for uri in (asked.sampled, asked.likelihood)]
-    rows = [compute_scores(plan, stored_rationales(plan)) for plan in plans]
-    problems = {p.id for p in plans[0].problems["train"]}
-    found = compare(*(texts(scores, problems) for scores in rows))
-    both, other = (pairs(plan) for plan in plans)
-    found["pairs_alike"] = round(len(both & other) / len(both), 4)
+    plan = open_plan(RunStore.open(asked.run))
+    rationales = stored_rationales(plan)
+    sampled = compute_scores(plan, rationales)
+    problems = {p.id for p in plan.problems["train"]}
+    if asked.against:
+        other = open_plan(RunStore.open(asked.against))
+        scores = compute_scores(other, stored_rationales(other))
+    else:
+        problems = {p.id for p in plan.problems["train"][: asked.problems]}
+        mine = [r for r in rationales if r.problem_id in problems]
+        scores = weighed(plan, mine, asked.worked)
+    found = compare(texts(sampled, problems), texts(scores, problems))
     for name, value in found.items():
         print(f"{name:18} {value}")
     print(json.dumps(found))

@@ -1,10 +1,10 @@
 """The demo's corpus with worked solutions in the embedded model's own words, as a folder.
 
     python benchmarks/worked_corpus.py --seed 0 --out corpora/worked
-    lbt run --set corpus.source=corpora/worked --set exam.scorer=likelihood --set exam.reference=solution
+    lbt run --set corpus.source=corpora/worked --set exam.scorer=likelihood
 
 The built-in corpus has its solutions in sympy's syntax, which no model writes: the likelihood of
-worked solutions (``exam.reference: solution``) can be measured on this one.
+worked solutions (``exam.reference: solution``, the default) can be measured on this one.
 """
 
 import argparse

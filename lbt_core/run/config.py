@@ -201,9 +201,9 @@ class ExamConfig(Section):
     """"sampled": the student answers and is graded; "likelihood": how much the rationale raises the
     student's log-probability of the exam problems' worked solutions, without an answer
     (docs/exams.md)."""
-    reference: Literal["answer", "solution"] = Field("answer", title="Reference")
-    """Likelihood: the exam problem's "answer" in the final-answer block, or its worked "solution"
-    with that block after it, which every problem of the bank must have."""
+    reference: Literal["solution", "answer"] = Field("solution", title="Reference")
+    """Likelihood: the exam problem's worked "solution" and the final-answer block after it, which
+    every problem of the bank must have; or only the "answer" in that block."""
 
     @property
     def answers_each(self) -> int:
