@@ -21,8 +21,8 @@ from itertools import combinations
 from statistics import fmean
 
 from scipy.stats import spearmanr
+from worked_corpus import worked  # beside this file
 
-from benchmarks.worked_corpus import worked
 from lbt_core.generation import build_engine
 from lbt_core.method.exams import exam_places, set_exams
 from lbt_core.method.likelihood import score_likelihoods, weigh
