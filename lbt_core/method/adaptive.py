@@ -173,26 +173,29 @@ def _drawn_open(
 
 
 def _ranked_open(texts: Sequence[Sitting], gaps: _Gaps, spec: PreferenceSpec) -> set[int]:
-    """Texts with an open pair, of pairs that are taken by the largest gap: open is one whose place
-    among those that are kept is, or whether it is eligible."""
+    """Texts with an open pair, of pairs that are taken by the largest gap: open is one of which it
+    is not sure whether it is kept, or, where only so many are taken in all, in which order."""
     pairs, limit = len(gaps.low), spec.max_uses_per_rationale
     if not pairs:
         return set()
-    holds = np.zeros((pairs, len(texts)), dtype=np.int64)
+    holds = np.zeros((pairs, len(texts)))  # floats: their products are many times faster
     holds[np.arange(pairs), gaps.better] = holds[np.arange(pairs), gaps.worse] = 1
     itself = np.eye(pairs, dtype=bool)
     ahead = (gaps.high[None, :] >= gaps.low[:, None] - EQUAL) & ~itself
-    used = _uses(ahead.astype(np.int64) @ holds, gaps)
+    used = _uses(ahead.astype(np.float64) @ holds, gaps)
     kept = gaps.sure & (ahead.sum(1) < spec.max_pairs_per_problem) & (used < limit)
+    if spec.pairs is not None:  # of those that are kept the first are taken: their order counts
+        known = gaps.high - gaps.low < EQUAL
+        kept &= ~(ahead & ahead.T & ~(known[None, :] & known[:, None])).any(1)
     surely = (gaps.low[None, :] > gaps.high[:, None] + EQUAL) & kept[None, :]
-    used = _uses(surely.astype(np.int64) @ holds, gaps)
+    used = _uses(surely.astype(np.float64) @ holds, gaps)
     lost = (surely.sum(1) >= spec.max_pairs_per_problem) | (used >= limit)
     still = ~kept & ~lost
     return {*gaps.better[still].tolist(), *gaps.worse[still].tolist()}
 
 
-def _uses(by_text: NDArray[np.int64], gaps: _Gaps) -> NDArray[np.int64]:
+def _uses(by_text: NDArray[np.float64], gaps: _Gaps) -> NDArray[np.float64]:
     """Of each pair, how often the more often used of its two texts is."""
     rows = np.arange(len(by_text))
-    most: NDArray[np.int64] = np.maximum(by_text[rows, gaps.better], by_text[rows, gaps.worse])
+    most: NDArray[np.float64] = np.maximum(by_text[rows, gaps.better], by_text[rows, gaps.worse])
     return most

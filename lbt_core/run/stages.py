@@ -56,6 +56,8 @@ def stage_values(config: RunConfig, stage: Stage) -> dict[str, Any]:
             values[path] = node
     if stage == "examine" and config.exam.adaptive:  # which answers are asked hangs on the pairs
         spec = {k: v for k, v in whole["preferences"].items() if k != "pairs"}
+        if spec["selection"] == "largest":  # whether the order of those that are kept counts
+            spec["pairs"] = config.preferences.pairs is not None
         values |= _flat("preferences", spec)
     return values
 
