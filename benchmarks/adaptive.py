@@ -1,6 +1,10 @@
 """What adaptive exams would have asked and kept, replayed on finished runs whose exams were full.
 
     python benchmarks/adaptive.py runs/demo [runs/rehearsal …] [--errors 0 0.05] [--rounds 3,1]
+    python benchmarks/adaptive.py --profile rehearsal --problems 60
+
+The second samples and examines the first so many teaching problems of a profile here, in full
+(transformers, one thread), and keeps nothing.
 
 For every error and every way of cutting exams into rounds (answers of the first, of each later one)
 a line: the share of exam answers, of tokens written and of tokens read that the rounds ask, and of
@@ -15,15 +19,17 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lbt_core.method.exams import score
-from lbt_core.method.preferences import PairSet, build_pairs
+from lbt_core.generation.engine import ERROR
+from lbt_core.method.exams import score, set_exams
+from lbt_core.method.preferences import PairSet, PreferenceSpec, build_pairs
 from lbt_core.run.config import ExamConfig
 from lbt_core.run.exam_rounds import Answers, RoundPlanner, absorb, replayed
-from lbt_core.run.plan import Plan
+from lbt_core.run.preparation import design_exams
 from lbt_core.run.record import RunStore
 from lbt_core.run.results import exam_columns, stored_rationales
+from lbt_core.run.session import Session
 from lbt_core.run.status import open_plan
-from lbt_core.store.rows import Rationale
+from lbt_core.store.rows import Problem, Rationale
 
 DEFAULT = ExamConfig()
 RESAMPLES = 1000
@@ -47,7 +53,8 @@ class Replayed:
 class Finished:
     """A finished run with full exams: its rows, and what each answer cost."""
 
-    plan: Plan
+    spec: PreferenceSpec
+    taught: list[str]
     rationales: list[Rationale]
     planners: list[RoundPlanner]
     answers: Answers
@@ -61,14 +68,9 @@ class Finished:
             for told in of.values()
             if told is not None
         ]
-        spec = self.plan.pair_spec
+        spec = self.spec
         scores = score(self.rationales, results, students=["student"], deduplicate=True, spec=spec)
         return build_pairs(scores, self.rationales, dict.fromkeys(self.taught, ""), spec)
-
-    @property
-    def taught(self) -> list[str]:
-        """Ids of the teaching problems."""
-        return [p.id for p in self.plan.problems["train"]]
 
 
 def read(uri: str) -> Finished:
@@ -85,7 +87,38 @@ def read(uri: str) -> Finished:
     names = ["problem_id", "rationale_key", "exam_problem_id", "repetition"]
     rows = exam_columns(plan, [*names, "tokens", "prompt_tokens"])
     costs = {(p, k, q, r): (written, read_) for p, k, q, r, written, read_ in rows}
-    return Finished(plan, stored_rationales(plan), planners, answers, costs)
+    return Finished(
+        plan.pair_spec, sorted(everything), stored_rationales(plan), planners, answers, costs
+    )
+
+
+def live(profile: str, problems: int) -> Finished:
+    """The first problems of a profile, sampled and examined here."""
+    import torch  # noqa: PLC0415 - heavy
+
+    torch.set_num_threads(1)
+    with Session(profile, ["engines.kind=transformers", "engines.device=cpu"]) as lbt:
+        config, taught = lbt.config, lbt.problems["train"][:problems]
+        rationales = lbt.sample(taught)
+        given = lbt.examine(rationales)
+        by_id = {p.id: p for split in lbt.problems.values() for p in split}
+        bank = lbt.problems[config.exam.bank]
+    design: dict[str, list[Problem]] = {p.id: [] for p in taught}
+    for place in design_exams(taught, bank, config):
+        design[place.problem_id].append(by_id[place.exam_problem_id])
+    exams = set_exams(rationales, by_id, design, deduplicate=True)
+    spec = config.preferences
+    spec = spec if spec.seed is not None else spec.model_copy(update={"seed": config.seed})
+    everything = frozenset(design)
+    planner = RoundPlanner(exams, rationales, config.exam, spec, everything)
+    answers: Answers = {}
+    costs = {}
+    for row in given:
+        key = (row.problem_id, row.rationale_key)
+        told = None if row.finish_reason.startswith(ERROR) else row.correct
+        answers.setdefault(key, {})[row.exam_problem_id, row.repetition] = told
+        costs[(*key, row.exam_problem_id, row.repetition)] = (row.tokens, row.prompt_tokens)
+    return Finished(spec, sorted(everything), rationales, [planner], answers, costs)
 
 
 def replay(run: Finished, error: float, rounds: Sequence[int]) -> Replayed:
@@ -133,7 +166,9 @@ def _interval(
 def main() -> None:
     """Replay the settings on the runs and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", nargs="+")
+    parser.add_argument("runs", nargs="*")
+    parser.add_argument("--profile")
+    parser.add_argument("--problems", type=int, default=60)
     errors = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2]
     parser.add_argument("--errors", nargs="+", type=float, default=errors)
     cuts = [(DEFAULT.first_round, DEFAULT.later_rounds), (3, 3)]
@@ -143,8 +178,8 @@ def main() -> None:
     asked = parser.parse_args()
     default = DEFAULT.error, (DEFAULT.first_round, DEFAULT.later_rounds)
     found = {}
-    for uri in asked.runs:
-        run = read(uri)
+    for uri in [*asked.runs, *([asked.profile] if asked.profile else [])]:
+        run = read(uri) if uri in asked.runs else live(uri, asked.problems)
         print(f"{uri}: {len(run.costs):,} answers, {len(run.pairs_of(run.answers).pairs):,} pairs")
         print("| rounds | error | answers | tokens written | read | pairs kept | new pairs |")
         print("|---|---|---|---|---|---|---|")
