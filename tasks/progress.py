@@ -71,6 +71,12 @@ class Progress:
             old = self._stages.get(stage, StageProgress(stage))
             self._stages[stage] = replace(old, planned=shards)
 
+    def more(self, stage: str, shards: int) -> None:
+        """So many more shards of a stage, which could not be told before."""
+        with self._lock:
+            old = self._stages.get(stage, StageProgress(stage))
+            self._stages[stage] = replace(old, planned=old.planned + shards)
+
     def parallel(self, shards: int) -> None:
         """How many shards are worked on at once, for the time left."""
         self._parallel = max(1, shards)

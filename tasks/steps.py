@@ -6,13 +6,15 @@ A step raises ``Owed`` where shards are left to do, naming how many and why; wha
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from lbt_core import DataError
 from lbt_core.generation import Completion, Request
 from lbt_core.generation.engine import ERROR
-from lbt_core.method.exams import examine, score, set_exams
+from lbt_core.method.exams import Place, answer, exam_places, score, set_exams
+from lbt_core.method.likelihood import weigh
 from lbt_core.method.sampling import sample
 from lbt_core.run.config import ModelConfig, RunConfig
 from lbt_core.run.keeping import Usage, generate_keeping
@@ -98,19 +100,27 @@ def generate_step(context: RunContext, stages: Sequence[Stage]) -> list[ShardSum
     if shared:
         others = {s for s in students if s != context.config.teacher}
         in_flight += sum(context.engines(student).capacity for student in others)
+    in_flight *= _small_rounds(context.config)
     progress.parallel(in_flight)
     summaries, failures = run_jobs(jobs, in_flight)
     if "examine" in stages and not ("sample" in stages and shared):
         for student, model in enumerate(students):  # one model's engines after the other's
-            later = [_exam_jobs(context, i)[student] for i in _sampled(context)]
+            later = [job for i in _sampled(context) for job in _exam_jobs(context, i, student)]
             # the engines change hands here, in one thread, and not in the jobs' many
-            more, failed = run_jobs(later, context.engines(model).capacity)
+            capacity = context.engines(model).capacity * _small_rounds(context.config)
+            more, failed = run_jobs(later, capacity)
             summaries, failures = summaries + more, failures + failed
         failures += _unsampled(context)
     draining.check()
     if failures:
         raise Owed(failures)
     return summaries
+
+
+def _small_rounds(config: RunConfig) -> int:
+    """How many rounds of adaptive exams ask about as much as exams in full; 1 for the latter."""
+    exam = config.exam
+    return max(1, exam.problems * exam.repetitions // exam.later_rounds) if exam.adaptive else 1
 
 
 def _sampled(context: RunContext) -> list[int]:
@@ -149,24 +159,68 @@ def _sample_job(context: RunContext, index: int, then: Callable[[int], list[Job]
     )
 
 
-def _exam_jobs(context: RunContext, index: int) -> list[Job]:
-    """The exams on one stored rationale shard, a job per student."""
+def _exam_jobs(context: RunContext, index: int, of: int | None = None, since: int = 0) -> list[Job]:
+    """The exams on one stored rationale shard, a job per student, or of one student; of adaptive
+    exams, which have one student, a job per round from ``since`` on that can be planned, the last
+    of which makes the next possible."""
     shards = context.plan.exam_shards(index)
-    return [_exam_job(context, index, student, shard) for student, shard in enumerate(shards)]
+    if not context.config.exam.adaptive:
+        chosen = enumerate(shards)
+        return [_exam_job(context, index, s, shard) for s, shard in chosen if of in (None, s)]
+    new = shards[since:]
+    context.progress.more("examine", len(new) - (since == 0))
+
+    def then() -> list[Job]:
+        return _exam_jobs(context, index, since=len(shards))
+
+    last = len(new) - 1
+    return [
+        _exam_job(context, index, 0, shard, then if i == last else list)
+        for i, shard in enumerate(new)
+    ]
 
 
-def _exam_job(context: RunContext, index: int, student: int, shard: Shard[Any]) -> Job:
+def _weighed(
+    context: RunContext, model: ModelConfig, label: str, shard: Shard[Any], places: list[Place]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Likelihoods instead of answers: all of it is read, nothing written."""
+    usage = Usage()
+    made = weigh(
+        places,
+        student=label,
+        reference=context.config.exam.reference,
+        renderer=context.renderer_of(model),
+        generate=_generator(context, model, usage, shard),
+        extract=context.extract,
+    )
+    used = replace(usage, prompt_tokens=usage.prompt_tokens + usage.tokens, tokens=0)
+    found = {"finish_reasons": _endings(made), "finished": time.time()}
+    _allowed(context, shard, made)
+    return made, replace(used, mean_logprob=None).summary() | found
+
+
+def _exam_job(
+    context: RunContext,
+    index: int,
+    student: int,
+    shard: Shard[Any],
+    then: Callable[[], list[Job]] = list,
+) -> Job:
     config, plan = context.config, context.plan
     model = config.student_models()[student]
+    label = student_labels(config)[student]
 
     def rows() -> tuple[list[Any], dict[str, Any]]:
         usage = Usage()
         rationales = read_shard(context.files, plan.sample_shards[index])
         exams = set_exams(rationales, plan.problem_by_id, plan.design, config.exam.deduplicate)
-        made = examine(
-            exams,
-            student=student_labels(config)[student],
-            repetitions=config.exam.repetitions,
+        by_key = {p.key(label): p for p in exam_places(exams, config.exam.answers_each)}
+        places = [by_key[key] for key in shard.keys or ()]
+        if config.exam.scorer == "likelihood":
+            return _weighed(context, model, label, shard, places)
+        made = answer(
+            places,
+            student=label,
             settings=exam_settings(config),
             renderer=context.renderer_of(model),
             seed=config.seed,
@@ -174,13 +228,15 @@ def _exam_job(context: RunContext, index: int, student: int, shard: Shard[Any]) 
             grade=context.grade,
             extract=context.extract,
         )
-        spread = _pairable(rationales, made, student_labels(config)[student], config)
+        spread = {} if shard.path != first else _pairable(rationales, made, label, config)
         return made, usage.summary() | _checked(context, shard, made) | spread
 
+    first = plan.exam_shard_path(index, student)  # later rounds would count its problems again
     return Job(
         shard.name,
         f"{shard.name} · {len(shard.keys or ())} exam answers",
         lambda: commit(context.files, shard, rows, context.progress),
+        then,
     )
 
 
@@ -229,6 +285,12 @@ def _evaluation_job(
 
 def _checked(context: RunContext, shard: Shard[Any], rows: Sequence[Any]) -> dict[str, Any]:
     """The rows' counts. Raises DataError where too many of the shard's prompts could not be run."""
+    _allowed(context, shard, rows)
+    return _counts(rows)
+
+
+def _allowed(context: RunContext, shard: Shard[Any], rows: Sequence[Any]) -> None:
+    """Raises DataError where too many of a shard's prompts could not be run."""
     errors = [row.finish_reason for row in rows if row.finish_reason.startswith(ERROR)]
     allowed = context.config.shards.max_error_share
     if len(errors) > allowed * len(rows):
@@ -238,7 +300,6 @@ def _checked(context: RunContext, shard: Shard[Any], rows: Sequence[Any]) -> dic
             f"{times} times: {reason.removeprefix(ERROR)}); above shards.max_error_share "
             f"{allowed:g}: raise max_model_len, shorten what is asked or shown, or allow more"
         )
-    return _counts(rows)
 
 
 def _pairable(
@@ -261,10 +322,14 @@ def _pairable(
     return {"problems": len(gaps), "pairable": wide}
 
 
+def _endings(rows: Sequence[Any]) -> dict[str, int]:
+    return dict(Counter(row.finish_reason.split(":")[0] for row in rows))
+
+
 def _counts(rows: Sequence[Any]) -> dict[str, Any]:
     """Verdicts and finish reasons of graded rows, kept in the shard's footer."""
     return {
         "verdicts": dict(Counter(row.verdict for row in rows)),
-        "finish_reasons": dict(Counter(row.finish_reason.split(":")[0] for row in rows)),
+        "finish_reasons": _endings(rows),
         "finished": time.time(),
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lbt_core.method.prompts import Renderer, card_chat
 from lbt_core.run.config import RunConfig, load_config
-from lbt_core.run.plan import Plan, arm_folder, resolve_identities
+from lbt_core.run.plan import Plan, arm_folder, owed, resolve_identities
 from lbt_core.run.preparation import design_exams, prepare
 from lbt_core.run.record import RunStore
 from lbt_core.run.results import compute_pairs, compute_scores, scores_digest, stored_rationales
@@ -67,8 +67,9 @@ def make_run(
             for s in range(config.sampling.num_rationales)
         ]
         write_shard(store.files, shard, rows, {"finished": 1.0, "seconds": 1.0})
-        for exams in plan.exam_shards(index):
-            write_shard(store.files, exams, _answers(exams), {"finished": 1.0, "seconds": 1.0})
+        while owed_exams := owed(store.files, plan.exam_shards(index)):  # rounds, where adaptive
+            for exams in owed_exams:
+                write_shard(store.files, exams, _answers(exams), {"finished": 1.0, "seconds": 1.0})
     _pairs(plan)
     return Made(store, plan)
 

@@ -97,6 +97,8 @@ def plan(
             "above; hours are what they would take here, where tuned models are loaded in any case."
         )
     console.print("Identical rationales share their exams, so `examine` is an upper bound.")
+    if config.exam.adaptive:
+        console.print("Exams are adaptive: the bound is that of exams asked in full.")
 
 
 def _table(profile: str, stages: list[StageEstimate], device: str) -> Table:

@@ -37,6 +37,8 @@ def preview_overrides(config: RunConfig, problems: int) -> tuple[str, ...]:
         f"sampling.num_rationales={min(config.sampling.num_rationales, RATIONALES)}",
         f"exam.problems={asked}",
         "exam.repetitions=1",
+        "exam.adaptive=false",
+        "exam.scorer=sampled",
         "preferences.pairs=null",
         "controls=[]",
         "rounds=1",

@@ -29,13 +29,15 @@ class Request:
     """One completion to make of a rendered prompt (which holds its own BOS token).
 
     ``id`` is unique among the requests of a call; ``seed`` is used where the engine can seed single
-    requests (not vLLM on a CPU, which seeds the engine).
+    requests (not vLLM on a CPU, which seeds the engine). With a ``continuation`` nothing is
+    written: the completion says how likely that text is after the prompt.
     """
 
     id: str
     prompt: str
     seed: int
     settings: Settings
+    continuation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Completion:
 
     ``finish_reason`` is "stop", "length", "repetition", or "error:…" where this prompt could not be
     run; the other requests of the call are not affected. ``logprob`` is the sum of its tokens'
-    log-probabilities, where an endpoint gives them.
+    log-probabilities, where an endpoint gives them; of a request with a continuation, of the
+    continuation's ``tokens``.
     """
 
     id: str

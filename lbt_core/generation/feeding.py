@@ -50,12 +50,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A request with its prompt's tokens, or why it has none."""
+    """A request with its prompt's tokens, or why it has none, and those of its continuation."""
 
     call: Call
     request: Request
     ids: list[int]
     unreadable: str = ""
+    continuation: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Answer:
     reason: str
     tokens: Sequence[int] = ()
     text: str | None = None
+    logprob: float | None = None
 
 
 class Clock:

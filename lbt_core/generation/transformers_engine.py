@@ -98,6 +98,9 @@ class TransformersEngine:
             ids: list[int] = []
             try:
                 ids = self._tokenizer.encode(request.prompt, add_special_tokens=False)
+                if request.continuation is not None:
+                    answers[i] = self._weighed(request, ids)
+                    continue
                 if len(ids) >= self._limit:
                     raise ValueError(f"prompt of {len(ids)} tokens, context of {self._limit}")
                 encoded[i] = ids
@@ -118,6 +121,21 @@ class TransformersEngine:
             self._busy += time.monotonic() - started
             self._running = 0
         return [answers[i] for i in range(len(requests))]
+
+    def _weighed(self, request: Request, ids: list[int]) -> Completion:
+        """How likely a continuation is after its prompt. Raises ValueError where it is too long."""
+        torch = self._torch
+        wanted = self._tokenizer.encode(request.continuation, add_special_tokens=False)
+        if len(ids) + len(wanted) > self._limit:
+            raise ValueError(f"{len(ids) + len(wanted)} tokens, context of {self._limit}")
+        with torch.inference_mode():
+            row = torch.tensor([[*ids, *wanted]], device=self._device)
+            logits = self._model(row).logits[0, len(ids) - 1 : -1].float()
+            chosen = torch.tensor(wanted, device=self._device)[:, None]
+            total = float(logits.log_softmax(-1).gather(1, chosen).sum())
+        self._prompt_tokens += len(ids) + len(wanted)
+        self._requests += 1
+        return Completion(request.id, "", "stop", len(ids), len(wanted), total)
 
     def _decode(
         self, ids: list[list[int]], requests: list[Request], settings: Settings

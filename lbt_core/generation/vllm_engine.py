@@ -140,32 +140,36 @@ class VllmEngine:
         if text is None:  # the token that stopped it is no part of it, as in vLLM
             shown = ids[:-1] if answer.reason == "stop" else ids
             text = text_of(self._backend, item.ids, shown)
-        return Completion(item.request.id, text, answer.reason, len(item.ids), len(ids))
+        return Completion(
+            item.request.id, text, answer.reason, len(item.ids), len(ids), answer.logprob
+        )
 
     def _submit(self, requests: Sequence[Request]) -> Call:
         call = Call(_joint_seed(requests) if self._alone else None)
         ids = self._tokenise(requests)
+        queued = [
+            Queued(call, r, *ids[r.prompt], ids[r.continuation or ""][0] if r.continuation else [])
+            for r in requests
+        ]
         with self._lock:
             if self._dead is not None:
                 raise EngineDied(str(self._dead))
             self._calls.add(call)
             self._waiting += len(requests)
-            self._inbox.put([Queued(call, r, *ids[r.prompt]) for r in requests])
+            self._inbox.put(queued)
         return call
 
     def _tokenise(self, requests: Sequence[Request]) -> dict[str, tuple[list[int], str]]:
-        """Token ids by prompt, or why there are none; made in the caller's thread, so that no step
-        waits for them, and once for each prompt that is asked several times."""
+        """Token ids by prompt and continuation, or why there are none; made in the caller's thread,
+        so that no step waits for them, and once for each prompt that is asked several times."""
         found: dict[str, tuple[list[int], str]] = {}
         with self._tokenising:  # a tokenizer is not safe in two threads
-            for request in requests:
-                prompt = request.prompt
-                if prompt in found:
-                    continue
+            texts = (t for r in requests for t in (r.prompt, r.continuation) if t is not None)
+            for text in dict.fromkeys(texts):
                 try:
-                    found[prompt] = self._tokenizer.encode(prompt, add_special_tokens=False), ""
+                    found[text] = self._tokenizer.encode(text, add_special_tokens=False), ""
                 except (ValueError, TypeError) as error:  # this prompt is bad, the others are not
-                    found[prompt] = [], str(error) or type(error).__name__
+                    found[text] = [], str(error) or type(error).__name__
         return found
 
     def stats(self) -> EngineStats:
@@ -333,7 +337,7 @@ class VllmEngine:
         torch.manual_seed(seed)
 
     def _start(self, item: Queued) -> None:
-        request, ids = item.request, item.ids
+        request, ids = item.request, [*item.ids, *item.continuation]
         name = str(next(self._ids))
         try:
             if item.unreadable:
@@ -359,6 +363,14 @@ class VllmEngine:
         from vllm.sampling_params import RequestOutputKind  # noqa: PLC0415 - heavy
 
         settings = request.settings
+        if request.continuation is not None:
+            # vLLM does not read its prefix cache for these: every prompt is computed whole
+            return SamplingParams(
+                temperature=0.0,
+                max_tokens=1,
+                prompt_logprobs=0,
+                output_kind=RequestOutputKind.FINAL_ONLY,
+            )
         return SamplingParams(
             temperature=settings.temperature,
             top_k=settings.top_k,
@@ -387,13 +399,24 @@ class VllmEngine:
             return
         del self._admitted[output.request_id]
         answer = output.outputs[0]
+        self._requests += 1
+        if item.request.continuation is not None:
+            self._weighed(item, output)
+            return
         self._prompt_tokens += len(item.ids)
         self._cached += output.num_cached_tokens or 0
         self._tokens += len(answer.token_ids)
-        self._requests += 1
         text = answer.text if self._backend is None else None
         reason = answer.finish_reason or "stop"
         item.call.deliver(Answer(item, reason, answer.token_ids, text))
+
+    def _weighed(self, item: Queued, output: Any) -> None:
+        """Deliver how likely a continuation is after its prompt."""
+        wanted = item.continuation
+        places = output.prompt_logprobs[len(item.ids) :]
+        total = sum(place[token].logprob for place, token in zip(places, wanted, strict=True))
+        self._prompt_tokens += len(item.ids) + len(wanted)
+        item.call.deliver(Answer(item, "stop", wanted, "", total))
 
     def _fail(self, error: BaseException) -> None:
         """End every open call, wherever its requests are: in the queue, in the engine, or in the

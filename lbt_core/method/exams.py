@@ -9,6 +9,7 @@ exam.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from lbt_core.generation import Request, Settings
 from lbt_core.generation.engine import ERROR
@@ -18,6 +19,9 @@ from lbt_core.method.prompts import Example, Renderer
 from lbt_core.method.sampling import ExtractMany, Generate, GradeMany
 from lbt_core.method.seeds import derive_seed
 from lbt_core.store.rows import ExamAnswer, Problem, Rationale, Score
+
+AnswerKey: TypeAlias = tuple[str, str, str, str, int]
+"""Problem, rationale key, student, exam problem, repetition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +71,33 @@ def set_exams(
     return list(exams.values())
 
 
-def exam_keys(
-    exams: Iterable[Exam], student: str, repetitions: int
-) -> list[tuple[str, str, str, str, int]]:
-    """Keys of the answers that the exams will give, in the order in which they are asked."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One answer of an exam: which problem it asks, and which of its repetitions this is."""
+
+    exam: Exam
+    question: Problem
+    repetition: int
+
+    def key(self, student: str) -> AnswerKey:
+        """The key of the answer that this student gives."""
+        exam = self.exam
+        return (exam.problem.id, exam.rationale_key, student, self.question.id, self.repetition)
+
+
+def exam_places(exams: Iterable[Exam], repetitions: int) -> list[Place]:
+    """Every answer of the exams, in the order in which they are asked."""
     return [
-        (exam.problem.id, exam.rationale_key, student, question.id, repetition)
+        Place(exam, question, repetition)
         for exam in exams
         for question in exam.questions
         for repetition in range(repetitions)
     ]
+
+
+def exam_keys(exams: Iterable[Exam], student: str, repetitions: int) -> list[AnswerKey]:
+    """Keys of the answers that the exams will give, in the order in which they are asked."""
+    return [place.key(student) for place in exam_places(exams, repetitions)]
 
 
 def examine(
@@ -91,28 +112,54 @@ def examine(
     grade: GradeMany,
     extract: ExtractMany,
 ) -> list[ExamAnswer]:
-    """Every exam answered by one student and graded; ``extract`` splits the texts that are shown
-    into reasoning and answer.
+    """Every exam answered in full by one student and graded (``answer``)."""
+    return answer(
+        exam_places(exams, repetitions),
+        student=student,
+        settings=settings,
+        renderer=renderer,
+        seed=seed,
+        generate=generate,
+        grade=grade,
+        extract=extract,
+    )
 
-    Prompts of one rationale follow each other, so that an engine reuses their common prefix.
-    Raises whatever ``generate``, ``grade`` and ``extract`` raise.
+
+def answer(
+    places: Sequence[Place],
+    *,
+    student: str,
+    settings: Settings,
+    renderer: Renderer,
+    seed: int,
+    generate: Generate,
+    grade: GradeMany,
+    extract: ExtractMany,
+) -> list[ExamAnswer]:
+    """These answers of one student, graded; ``extract`` splits the texts that are shown into
+    reasoning and answer.
+
+    Prompts of one rationale follow each other where its places do, so that an engine reuses their
+    common prefix. Raises whatever ``generate``, ``grade`` and ``extract`` raise.
     """
+    exams = list({(p.exam.problem.id, p.exam.rationale_key): p.exam for p in places}.values())
     found = extract([exam.text for exam in exams])
-    examples = [shown_example(e.problem, f) for e, f in zip(exams, found, strict=True)]
-    keys = exam_keys(exams, student, repetitions)
-    asked = zip(exams, examples, strict=True)
-    slots = [(x, q) for e, x in asked for q in e.questions for _ in range(repetitions)]
+    examples = {
+        (e.problem.id, e.rationale_key): shown_example(e.problem, f)
+        for e, f in zip(exams, found, strict=True)
+    }
+    keys = [place.key(student) for place in places]
     requests = [
         Request(
             id="/".join(map(str, key)),
-            prompt=renderer.one_shot(example, question.question),
+            prompt=renderer.one_shot(examples[key[:2]], place.question.question),
             seed=derive_seed(seed, *key),
             settings=settings,
         )
-        for key, (example, question) in zip(keys, slots, strict=True)
+        for key, place in zip(keys, places, strict=True)
     ]
     completions = generate(requests)
-    grades = grade([(q, c.text) for (_, q), c in zip(slots, completions, strict=True)])
+    grades = grade([(p.question, c.text) for p, c in zip(places, completions, strict=True)])
     return [
         ExamAnswer(
             *key,

@@ -25,9 +25,8 @@ from lbt_core.store.rows import Preference, Rationale, Score
 Arm = Literal["combined", "correctness", "lbt", "random"]
 ARMS: tuple[Arm, ...] = ("combined", "correctness", "lbt", "random")
 
-# Scores are means of a few exam answers: gaps that differ by less are the same number.
 # Scores are means of few grades: 0.7 - 0.2 must not pass for more than a gap of 0.5 by rounding
-_EQUAL = 1e-9
+EQUAL = 1e-9
 
 
 class PreferenceSpec(Section):
@@ -213,10 +212,10 @@ def _eligible(
     for better, worse in permutations(texts, 2):
         if arm == "combined":
             gap = better.score - worse.score
-            admitted = gap > spec.min_gap + _EQUAL
+            admitted = gap > spec.min_gap + EQUAL
         elif arm == "lbt":
             gap = better.lbt - worse.lbt
-            admitted = gap > spec.min_gap + _EQUAL
+            admitted = gap > spec.min_gap + EQUAL
         elif arm == "correctness":
             gap = float(better.correct) - float(worse.correct)
             admitted = better.correct and not worse.correct
@@ -233,21 +232,26 @@ def _draw(*parts: str) -> float:
     return (int.from_bytes(digest[:8], "big") + 1) / (2**64 + 2)
 
 
-def _ranked(
-    pairs: Sequence[tuple[_Text, _Text, float]], salt: str, at_random: bool
-) -> list[tuple[_Text, _Text]]:
-    """One problem's pairs, best first.
+def lot(salt: str, problem_id: str, better: str, worse: str, weight: int) -> float:
+    """Place of an ordered pair of texts (by their keys) where pairs are drawn, lowest first.
 
     At random means without replacement with weights (Efraimidis and Spirakis 2006): key u^(1/w),
     compared as log(u)/w.
     """
+    return -math.log(_draw(salt, problem_id, better, worse)) / weight
+
+
+def _ranked(
+    pairs: Sequence[tuple[_Text, _Text, float]], salt: str, at_random: bool
+) -> list[tuple[_Text, _Text]]:
+    """One problem's pairs, best first: by ``lot`` where they are drawn, else by the gap."""
 
     def rank(pair: tuple[_Text, _Text, float]) -> tuple[float, float]:
         better, worse, gap = pair
-        drawn = _draw(salt, better.problem_id, better.key, worse.key)
+        named = salt, better.problem_id, better.key, worse.key
         if at_random:
-            return 0.0, -math.log(drawn) / (better.count * worse.count)
-        return -round(gap, 9), drawn
+            return 0.0, lot(*named, better.count * worse.count)
+        return -round(gap, 9), _draw(*named)
 
     return [(better, worse) for better, worse, _ in sorted(pairs, key=rank)]
 

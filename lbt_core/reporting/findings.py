@@ -22,6 +22,7 @@ from lbt_core.measurement.estimators import (
 from lbt_core.method.sampling import GradeMany
 from lbt_core.method.votes import ballots, frequent_wrong
 from lbt_core.reporting.inputs import Diagnostic
+from lbt_core.run.exam_savings import Savings
 from lbt_core.run.grade_pool import grade_pool
 from lbt_core.run.plan import Plan, student_labels
 from lbt_core.run.results import exam_columns
@@ -56,14 +57,42 @@ def run_diagnostics(
     found = [] if diversity is None else diversity_words(diversity)
     students = student_labels(plan.config)
     answers: dict[str, list[tuple[str, str, str, bool]]] = defaultdict(list)
+    if plan.config.exam.scorer == "likelihood":
+        return [*found, *selection_words(plan, rationales, scores, grade)]
+    examined = {score.problem_id for score in scores}
     for problem_id, key, student, asked, _, correct in exam_columns(plan, _COLUMNS):
-        answers[student].append((problem_id, key, asked, correct))
+        if problem_id in examined:
+            answers[student].append((problem_id, key, asked, correct))
     for student in students:
         label = f", {student}" if len(students) > 1 else ""
         found += fidelity_words(student_fidelity(answers[student]), label)
     if len(students) > 1:
         found += agreement_words(_compact_answers(plan))
     return [*found, *selection_words(plan, rationales, scores, grade)]
+
+
+def savings_words(found: Savings) -> list[Diagnostic]:
+    """What adaptive exams saved and kept, in words."""
+    asked = found.asked / max(1, found.full)
+    sampled = found.sample_asked / max(1, found.sample_full)
+    kept = found.sample_kept / found.sample_pairs if found.sample_pairs else None
+    return [
+        Diagnostic(
+            "Adaptive exams, answers asked",
+            f"{found.asked:,} of {found.full:,} ({asked:.0%})",
+            f"Exams were asked in rounds, those of {found.problems:,} problems in full, which all "
+            "figures on LbT scores here are of; of theirs, rounds would have asked "
+            f"{sampled:.0%}.",
+        ),
+        Diagnostic(
+            "Adaptive exams, pairs kept",
+            "undefined"
+            if kept is None
+            else f"{found.sample_kept:,} of {found.sample_pairs:,} ({kept:.0%})",
+            f"Of the pairs that the full exams of these {found.problems:,} problems make, those "
+            "that rounds would have made as well. Few say little: raise exam.in_full.",
+        ),
+    ]
 
 
 def diversity_words(found: ExamDiversity) -> list[Diagnostic]:

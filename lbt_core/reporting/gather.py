@@ -9,9 +9,10 @@ from typing import Any
 import psutil
 
 from lbt_core.generation.gpus import gpu_names
-from lbt_core.reporting.findings import stored_diagnostics
+from lbt_core.reporting.findings import savings_words, stored_diagnostics
 from lbt_core.reporting.inputs import ExamSummary, ReportInputs, StageTiming
 from lbt_core.run.config import differences, load_config, profile_names
+from lbt_core.run.exam_savings import savings
 from lbt_core.run.headline import arm_marks, evaluation_rows
 from lbt_core.run.plan import Plan, arm_folder
 from lbt_core.run.record import RunStore
@@ -38,6 +39,11 @@ def gather(
     evaluations |= {arm_name(arm): evaluation_rows(plan, arm, m) for arm, m in marks.items()}
     trainings = {arm: training_record(plan, arm) for arm in marks}
     scores = compute_scores(plan, rationales)
+    adaptive = plan.config.exam.adaptive
+    if adaptive:  # scores of the others are those of the answers that their pairs took
+        scores = [score for score in scores if score.problem_id in plan.in_full]
+    examined = [r for r in rationales if r.problem_id in plan.in_full] if adaptive else rationales
+    saved = savings_words(savings(plan, rationales)) if adaptive else []
     return ReportInputs(
         run=store.name,
         base_model=plan.config.teacher.path,
@@ -45,7 +51,7 @@ def gather(
         problems=[p for rows in plan.problems.values() for p in rows],
         rationales=rationales,
         scores=scores,
-        diagnostics=stored_diagnostics(plan, rationales, scores),
+        diagnostics=[*saved, *stored_diagnostics(plan, examined, scores)],
         preferences=[pair for rows in pairs.values() for pair in rows],
         evaluations=evaluations,
         exams=exam_summary(plan),
@@ -99,12 +105,13 @@ def exam_summary(plan: Plan) -> ExamSummary:
     """Exam answers counted, one file at a time; their texts are not read."""
     tokens, verdicts, reasons = 0, dict[str, int](), dict[str, int]()
     by_problem: dict[str, tuple[int, int]] = {}
-    students = len(plan.config.student_models())
     total = 0
     for index in range(len(plan.sample_shards)):
-        for student in range(students):
-            table = read_table(plan.files, plan.exam_shard_path(index, student))
+        for path in plan.exam_paths(index):
+            table = read_table(plan.files, path)
             total += table.num_rows
+            if plan.config.exam.scorer == "likelihood":
+                continue  # no answer was written, and none graded
             tokens += sum(table["tokens"].to_pylist())
             _count(verdicts, table["verdict"].to_pylist())
             _count(reasons, [r.split(":", 1)[0] for r in table["finish_reason"].to_pylist()])

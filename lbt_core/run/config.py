@@ -185,6 +185,31 @@ class ExamConfig(Section):
     """Keep the likeliest tokens that hold this share of the probability."""
     max_new_tokens: int = Field(1024, ge=1, title="Longest exam answer, tokens")
     """Longest exam answer, in tokens."""
+    adaptive: bool = Field(False, title="Adaptive exams")
+    """Ask exams in rounds, and a rationale no further once its pairs are decided or can no longer
+    be formed (docs/exams.md)."""
+    first_round: int = Field(3, ge=1, title="Answers of the first round")
+    """Adaptive: exam answers of each rationale before any is left out."""
+    later_rounds: int = Field(1, ge=1, title="Answers of a later round")
+    """Adaptive: exam answers of each rationale in every round after the first."""
+    error: float = Field(0.05, ge=0, lt=0.5, title="Error of a decision")
+    """Adaptive: chance, under the rule's model, that a look at a pair decides it wrongly on either
+    side; 0 decides only what no further answer can change, and keeps every pair."""
+    in_full: float = Field(0.02, gt=0, le=1, title="Share asked in full")
+    """Adaptive: share of teaching problems whose exams are asked in full, which the report's
+    figures on LbT scores and on the pairs kept are made of."""
+    scorer: Literal["sampled", "likelihood"] = Field("sampled", title="What scores an exam")
+    """"sampled": the student answers and is graded; "likelihood": how much the rationale raises the
+    student's log-probability of the exam problems' worked solutions, without an answer
+    (docs/exams.md)."""
+    reference: Literal["solution", "answer"] = Field("solution", title="Reference")
+    """Likelihood: the exam problem's worked "solution" and the final-answer block after it, which
+    every problem of the bank must have; or only the "answer" in that block."""
+
+    @property
+    def answers_each(self) -> int:
+        """Rows of one exam problem after one rationale: a likelihood has no chance in it."""
+        return 1 if self.scorer == "likelihood" else self.repetitions
 
 
 class EvaluationConfig(Section):
@@ -347,6 +372,22 @@ class RunConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _adaptive_exams(self) -> "RunConfig":
+        if reason := _not_adaptive(self):
+            raise ValueError(f"exam.adaptive {reason}, or set exam.adaptive=false")
+        return self
+
+    @model_validator(mode="after")
+    def _likelihood_here(self) -> "RunConfig":
+        asked = any(self.endpoint_of(model) for model in self.student_models())
+        if self.exam.scorer == "likelihood" and asked:
+            raise ValueError(
+                "exam.scorer=likelihood needs students that are loaded here: endpoints give no "
+                "log-probabilities of prompts; set exam.scorer=sampled"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _seeded_core(self) -> "RunConfig":
         # the random state of a CPU engine is set where its core runs: not across processes
         core, device = self.engines.core, self.engines.device
@@ -390,6 +431,30 @@ class RunConfig(Section):
     def student_models(self) -> tuple[ModelConfig, ...]:
         """The students, which default to the teacher."""
         return self.students or (self.teacher,)
+
+
+def _not_adaptive(config: RunConfig) -> str:
+    """Why exams cannot be adaptive though they are asked to be; "" where they can."""
+    exam = config.exam
+    answers = exam.problems * exam.repetitions
+    if not exam.adaptive:
+        return ""
+    if exam.scorer == "likelihood":
+        return "asks in rounds what a student answers: set exam.scorer=sampled"
+    if len(config.students) > 1:
+        return "needs one student: every round would wait for the engines of each; name one"
+    if not exam.deduplicate:
+        return "needs exam.deduplicate=true: the rule decides on texts"
+    if config.preferences.lbt_weight == 0:
+        return "needs preferences.lbt_weight above 0: no pair hangs on exams"
+    if "lbt" in config.controls:
+        return "decides by the pairs of the combined score: take lbt out of controls"
+    if exam.first_round >= answers:
+        return (
+            f"needs exam.first_round below the {answers} answers of an exam (exam.problems x "
+            "exam.repetitions): lower it"
+        )
+    return ""
 
 
 # --- from text to a RunConfig -------------------------------------------------------------------

@@ -110,7 +110,9 @@ def estimate(
     test_shot = _mean(tested, lambda p: count(renderer.question(p.question)))
     one_shot = _mean(taught, lambda p: _one_shot(p, renderer, count)) + answer_tokens
     rationales = len(taught) * samples
-    answers = rationales * exam.problems * exam.repetitions * len(config.student_models())
+    answers = rationales * exam.problems * exam.answers_each * len(config.student_models())
+    weighed = exam.scorer == "likelihood"  # the reference is read, a token written
+    shot, written_each = one_shot + weighed * answer_tokens, 1 if weighed else answer_tokens
     exam_shards = -(-len(taught) // config.shards.problems) * len(config.student_models())
     pairs = config.preferences.pairs or len(taught) * config.preferences.max_pairs_per_problem
     arms = len(config.arms)
@@ -132,7 +134,7 @@ def estimate(
     training = trained * 8 * parameters / (gpu.tflops * 1e12 * TRAINING_SHARE) / 3600
     return [
         stage("sample", sample_shards, rationales, zero_shot, answer_tokens),
-        stage("examine", exam_shards, answers, one_shot, answer_tokens),
+        stage("examine", exam_shards, answers, shot, written_each),
         StageEstimate("train (at most)", arms, arms * pairs, trained, 0, 0, training),
         stage(
             "evaluate", test_shards * (1 + arms), len(tested) * (1 + arms), test_shot, answer_tokens

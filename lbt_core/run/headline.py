@@ -1,10 +1,13 @@
 """A run in figures: what the last line of ``lbt run`` says, from the store alone."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from lbt_core.measurement.estimators import mcnemar
+from lbt_core.run.exam_savings import savings
 from lbt_core.run.plan import Plan
+from lbt_core.run.results import stored_rationales
 from lbt_core.store import Shard, inspect_shard, read_shard
 from lbt_core.store.rows import Preference, Rationale
 
@@ -29,6 +32,13 @@ def failed_prompts(plan: Plan, shards: Sequence[Shard[Any]]) -> int:
     """Rows of stored shards whose prompt could not be run."""
     summaries = [inspect_shard(plan.files, shard).summary or {} for shard in shards]
     return sum(int(s.get("finish_reasons", {}).get("error", 0)) for s in summaries)
+
+
+def _saved(plan: Plan) -> dict[str, Any]:
+    """What adaptive exams saved; nothing of others."""
+    if not plan.config.exam.adaptive:
+        return {}
+    return {"adaptive": asdict(savings(plan, stored_rationales(plan)))}
 
 
 def run_summary(
@@ -65,6 +75,7 @@ def run_summary(
             "evaluate": failed_prompts(plan, tests),
         },
         "pairs": len(pairs.get("combined", [])),
+        **_saved(plan),
         "base_pass1": round(pass_at_1(base), 4),
         "tuned_pass1": round(pass_at_1(tuned), 4),
         "control_pass1": next(iter(controls.values()), None),

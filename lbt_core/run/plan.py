@@ -6,7 +6,7 @@ once its pairs are known.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,15 +15,18 @@ from typing import Any
 from lbt_core.embedded import embedded_model_path
 from lbt_core.generation.endpoint import Served
 from lbt_core.generation.models import model_identity
-from lbt_core.method.exams import exam_keys, rationale_key, set_exams
+from lbt_core.method.exams import Place, exam_places, rationale_key, set_exams
+from lbt_core.method.preferences import PreferenceSpec
 from lbt_core.method.subject import Subject
 from lbt_core.run.config import ModelConfig, RunConfig
+from lbt_core.run.exam_rounds import RoundPlanner, asked_in_full, rounds_so_far
 from lbt_core.run.record import SERVED
 from lbt_core.run.stages import Stage, stage_values
 from lbt_core.store import Files, Shard, inspect_shard, read_shard
 from lbt_core.store.fingerprint import fingerprint
 from lbt_core.store.rows import (
     ExamAnswer,
+    ExamLikelihood,
     ExamPlace,
     Preference,
     Problem,
@@ -183,37 +186,76 @@ class Plan:
     def _students(self) -> list[str]:
         return [self.identities[f"student {label}"] for label in student_labels(self.config)]
 
-    def exam_shard_path(self, index: int, student: int) -> str:
-        """Where a student's exams on a rationale shard are stored."""
-        return f"exams/part-{index * len(self._students) + student:05d}.parquet"
+    def exam_shard_path(self, index: int, student: int, number: int = 0) -> str:
+        """Where a student's exams on a rationale shard are stored; ``number`` is the round, of
+        exams that are adaptive."""
+        name = f"exams/part-{index * len(self._students) + student:05d}"
+        return f"{name}-round-{number}.parquet" if number else f"{name}.parquet"
 
-    def exam_shards(self, index: int) -> list[Shard[ExamAnswer]]:
-        """The exam shards of one stored rationale shard, one per student."""
+    def exam_paths(self, index: int) -> list[str]:
+        """The files of all students' exams on a stored rationale shard, in order."""
+        if self.config.exam.adaptive:
+            return [shard.path for shard in self.exam_shards(index)]
+        return [self.exam_shard_path(index, student) for student in range(len(self._students))]
+
+    @cached_property
+    def in_full(self) -> frozenset[str]:
+        """Teaching problems that adaptive exams ask in full."""
+        return asked_in_full(self.problems["train"], self.config.exam.in_full, self.config.seed)
+
+    def round_planner(self, index: int) -> RoundPlanner:
+        """What plans the rounds on one stored rationale shard. Raises OSError."""
+        rationales = read_shard(self.files, self.sample_shards[index])
+        exams = set_exams(rationales, self.problem_by_id, self.design, deduplicate=True)
+        return RoundPlanner(exams, rationales, self.config.exam, self.pair_spec, self.in_full)
+
+    @property
+    def pair_spec(self) -> PreferenceSpec:
+        """How pairs are made, with the seed that they are drawn with."""
+        spec = self.config.preferences
+        return spec if spec.seed is not None else spec.model_copy(update={"seed": self.config.seed})
+
+    def exam_shards(self, index: int) -> list[Shard[Any]]:
+        """The exam shards of one stored rationale shard, one per student; of adaptive exams, one
+        per round that can be planned: those stored, and the next. Raises OSError."""
+        if self.config.exam.adaptive:
+            planner = self.round_planner(index)
+            make = self._exam_shard_maker(index, planner.rationales)
+            return rounds_so_far(planner, self.files, lambda number, asked: make(0, number, asked))
         exam = self.config.exam
         rationales = read_shard(self.files, self.sample_shards[index])
         exams = set_exams(rationales, self.problem_by_id, self.design, exam.deduplicate)
+        make = self._exam_shard_maker(index, rationales)
+        asked = exam_places(exams, exam.answers_each)
+        return [make(student, 0, asked) for student in range(len(self._students))]
+
+    def _exam_shard_maker(
+        self, index: int, rationales: Sequence[Rationale]
+    ) -> Callable[[int, int, Sequence[Place]], Shard[Any]]:
+        """Makes the shard of a student, a round and what is asked in it."""
+        exam, students = self.config.exam, len(self._students)
         taught = [(r.problem_id, rationale_key(r, exam.deduplicate)) for r in rationales]
         questions = {p.id: self.design[p.id] for p in self.taught(index)}
         spec = self._spec("examine") | {"subject": self.identities["subject"]}
         spec |= {k: v for k, v in self._sample_spec().items() if k.startswith("prompt")}
         spec.pop("students", None)
-        shards = []
-        for student, label in enumerate(student_labels(self.config)):
-            mark = fingerprint(
-                spec, self._students[student], label, self.config.seed, taught, questions
+        labels = student_labels(self.config)
+
+        def make(student: int, number: int, asked: Sequence[Place]) -> Shard[Any]:
+            keys = tuple(place.key(labels[student]) for place in asked)
+            parts: list[Any] = [self._students[student], labels[student], self.config.seed]
+            parts += [taught, questions, *([list(keys)] if exam.adaptive else [])]
+            return Shard(
+                "examine",
+                (number * len(self.sample_shards) + index) * students + student,
+                self.exam_shard_path(index, student, number),
+                ExamLikelihood if exam.scorer == "likelihood" else ExamAnswer,
+                EXAM_KEY,
+                fingerprint(spec, *parts),
+                keys,
             )
-            shards.append(
-                Shard(
-                    "examine",
-                    index * len(self._students) + student,
-                    self.exam_shard_path(index, student),
-                    ExamAnswer,
-                    EXAM_KEY,
-                    mark,
-                    tuple(exam_keys(exams, label, exam.repetitions)),
-                )
-            )
-        return shards
+
+        return make
 
     # --- prefer ---------------------------------------------------------------------------------
 

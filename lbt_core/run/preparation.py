@@ -29,6 +29,7 @@ def prepare(config: RunConfig) -> dict[str, list[Problem]]:
             order = random.Random(derive_seed(config.seed, "limit", split))
             order.shuffle(splits[split])
             splits[split] = splits[split][:limit]
+    _check_solutions(config, splits[config.exam.bank])
     for split in ("train", "test", *(["exam"] if config.exam.bank == "exam" else [])):
         if not splits[split]:
             raise UserError(
@@ -40,6 +41,17 @@ def prepare(config: RunConfig) -> dict[str, list[Problem]]:
                 )
             )
     return splits
+
+
+def _check_solutions(config: RunConfig, bank: Sequence[Problem]) -> None:
+    if config.exam.scorer != "likelihood" or config.exam.reference != "solution":
+        return
+    without = [p.id for p in bank if not (p.solution or "").strip()]
+    if without:
+        raise UserError(
+            f"exam.reference=solution: {len(without)} of {len(bank)} exam problems have no worked "
+            f"solution ({without[0]} among them); set exam.reference=answer"
+        )
 
 
 def check_corpus(config: RunConfig) -> None:

@@ -28,10 +28,11 @@ def regrade(plan: Plan, grade: GradeMany, *, everything: bool) -> Iterator[Regra
     Shards are replaced atomically, with the same keys and fingerprint; texts never change. The
     run's lock must be held. Scores and what follows from them are owed again where they change.
     """
+    graded = plan.config.exam.scorer == "sampled"
     for shard in _rationale_shards(plan):
         if inspect_shard(plan.files, shard).state == "whole":
             yield _regrade(plan, shard, grade, everything)
-    for index, shard in enumerate(plan.sample_shards):
+    for index, shard in enumerate(plan.sample_shards if graded else ()):
         if inspect_shard(plan.files, shard).state != "whole":
             continue
         for exams in plan.exam_shards(index):

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from lbt_core.generation.engine import ERROR
 from lbt_core.method.exams import score
+from lbt_core.method.likelihood import score_likelihoods
 from lbt_core.method.preferences import PairSet, build_pairs
 from lbt_core.method.prompts import Renderer
 from lbt_core.run.plan import Plan, arm_folder, student_labels
@@ -35,10 +36,8 @@ def exam_columns(plan: Plan, columns: Sequence[str]) -> Iterator[tuple[Any, ...]
 
     Only they are read: the texts of a full run do not fit in memory at once.
     """
-    students = len(plan.config.student_models())
     for index in range(len(plan.sample_shards)):
-        for student in range(students):
-            path = plan.exam_shard_path(index, student)
+        for path in plan.exam_paths(index):
             with plan.files.fs.open(plan.files.full(path), "rb") as file:
                 parquet = pq.ParquetFile(file, page_checksum_verification=True)
                 table = parquet.read(columns=[*columns, "finish_reason"])
@@ -46,8 +45,23 @@ def exam_columns(plan: Plan, columns: Sequence[str]) -> Iterator[tuple[Any, ...]
             yield from zip(*(table[c].to_pylist() for c in columns), strict=True)
 
 
+def exam_gains(plan: Plan) -> Iterator[tuple[str, str, str, float]]:
+    """(problem id, rationale key, student, nats per token gained) of every stored likelihood."""
+    names = ["problem_id", "rationale_key", "student", "logprob", "unaided", "tokens"]
+    for problem, key, student, aided, unaided, tokens in exam_columns(plan, names):
+        yield problem, key, student, (aided - unaided) / tokens
+
+
 def compute_scores(plan: Plan, rationales: Sequence[Rationale]) -> list[Score]:
     """The score of every rationale."""
+    if plan.config.exam.scorer == "likelihood":
+        return score_likelihoods(
+            rationales,
+            exam_gains(plan),
+            students=student_labels(plan.config),
+            deduplicate=plan.config.exam.deduplicate,
+            spec=plan.config.preferences,
+        )
     return score(
         rationales,
         exam_results(plan),
@@ -66,10 +80,7 @@ def compute_pairs(
     plan: Plan, renderer: Renderer, rationales: Sequence[Rationale], scores: Sequence[Score]
 ) -> list[PairSet]:
     """The pairs of every arm; each control gets as many as the real arm has."""
-    config = plan.config
-    spec = config.preferences
-    if spec.seed is None:
-        spec = spec.model_copy(update={"seed": config.seed})
+    config, spec = plan.config, plan.pair_spec
     prompts = {p.id: renderer.question(p.question) for p in plan.problems["train"]}
     combined = build_pairs(scores, rationales, prompts, spec)
     return [

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
+from lbt_core import UserError
 from lbt_core.generation import Completion, Engine, Request, Settings, build_engine
 from lbt_core.generation.endpoint import Served
 from lbt_core.method.exams import examine, score, set_exams
@@ -98,8 +99,11 @@ class Session:
         )
 
     def examine(self, rationales: Sequence[Rationale]) -> list[ExamAnswer]:
-        """The exams of the rationales, taken by every student."""
+        """The exams of the rationales, taken by every student; in full, whatever
+        ``exam.adaptive`` says: what is skipped there is for the pairs of a run."""
         exam, train = self.config.exam, self.problems["train"]
+        if exam.scorer == "likelihood":
+            raise UserError("exam.scorer=likelihood is for runs: here they are sampled; set it so")
         by_id = {p.id: p for split in self.problems.values() for p in split}
         taught = [by_id[i] for i in dict.fromkeys(r.problem_id for r in rationales)]
         bank = train if exam.bank == "train" else self.problems["exam"]

@@ -21,6 +21,8 @@ _FIELDS: dict[Stage, tuple[str, ...]] = {
     "report": (),
 }
 
+_ADAPTIVE = ("adaptive", "first_round", "later_rounds", "error", "in_full")
+
 _NOT_ROWS = {
     "training": ("workers", "strategy", "checkpoint_steps"),
     # what is served there is on record instead (plan.resolve_identities)
@@ -45,12 +47,19 @@ def stage_values(config: RunConfig, stage: Stage) -> dict[str, Any]:
         if path == "training":
             # "last" is left out as in fingerprints from before there was a choice
             skipped = ("workers", "strategy") if node["select"] == "best" else (*skipped, "select")
+        if path == "exam":
+            skipped = _exam_defaults(config)
         if isinstance(node, dict):
             values.update(_flat(path, {k: v for k, v in node.items() if k not in skipped}))
         elif path == "students":
             values[path] = [{k: v for k, v in m.items() if k != "endpoint"} for m in node]
         else:
             values[path] = node
+    if stage == "examine" and config.exam.adaptive:  # which answers are asked hangs on the pairs
+        spec = {k: v for k, v in whole["preferences"].items() if k != "pairs"}
+        if spec["selection"] == "largest":  # whether the order of those that are kept counts
+            spec["pairs"] = config.preferences.pairs is not None
+        values |= _flat("preferences", spec)
     if stage in ("sample", "examine", "evaluate"):
         values |= _engine_values(config)
     return values
@@ -73,6 +82,14 @@ def _engine_values(config: RunConfig) -> dict[str, Any]:
             if getattr(engines, name) is not None:
                 values[f"engines.{name}"] = getattr(engines, name)
     return values
+
+
+def _exam_defaults(config: RunConfig) -> tuple[str, ...]:
+    """Fields of exams that say nothing unless they are asked for: left out as in fingerprints from
+    before they existed."""
+    adaptive = () if config.exam.adaptive else _ADAPTIVE
+    likelihood = () if config.exam.scorer == "likelihood" else ("scorer", "reference")
+    return (*adaptive, *likelihood)
 
 
 def _flat(prefix: str, node: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from lbt_core.run.health import Tally, describe
 from lbt_core.run.pace import Pace, pace_of
-from lbt_core.run.plan import Plan, arm_folder
+from lbt_core.run.plan import Plan, arm_folder, owed
 from lbt_core.run.record import RunStore
 from lbt_core.run.results import (
     compute_scores,
@@ -131,14 +131,17 @@ def _exam_status(plan: Plan) -> StageStatus:
         planned += students
         try:
             known = designed and inspect_shard(plan.files, shard).state == "whole"
-            shards += plan.exam_shards(index) if known else []
+            found = plan.exam_shards(index) if known else []
+            shards += found
+            planned += max(0, len(found) - students)  # rounds
+            known &= not (plan.config.exam.adaptive and owed(plan.files, found[-1:]))
         except OSError:  # whole by its footer, damaged within
             known = False
         complete &= known
     # those on rationales that are still owed have no keys yet, and take their time all the same
-    found = stage_status(plan, "examine", shards, planned)
-    rows = found.planned_rows if complete else None
-    return replace(found, planned=planned, planned_rows=rows)
+    whole = stage_status(plan, "examine", shards, planned)
+    rows = whole.planned_rows if complete else None
+    return replace(whole, planned=planned, planned_rows=rows)
 
 
 def stage_status(

@@ -105,6 +105,26 @@ class ExamAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class ExamLikelihood:
+    """What one student thinks of the reference of one exam problem, with one rationale shown and
+    without any: sums of log-probabilities in nats over the reference's ``tokens``.
+
+    ``finish_reason`` is "error:…" where either could not be run; both sums are 0 then.
+    """
+
+    problem_id: str
+    rationale_key: str
+    student: str
+    exam_problem_id: str
+    repetition: int
+    finish_reason: str
+    prompt_tokens: int
+    tokens: int
+    logprob: float
+    unaided: float
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """A rationale's scores, all in [0, 1]: ``lbt`` is the mean over students of the student's exam
     accuracy.

@@ -221,3 +221,27 @@ def test_closing_fails_the_calls_in_progress_and_later_ones(engine):
     assert engine.stats().requests - answered < len(PROMPTS) * 10
     with pytest.raises(EngineDied, match="closed"):
         engine.generate(requests(PROMPTS[:1]))
+
+
+def weighed(prompts):
+    return [Request(f"w{i}", p, i, GREEDY, continuation=" = 7") for i, p in enumerate(prompts)]
+
+
+def test_both_engines_find_a_continuation_equally_likely(vllm, reference):
+    ours, theirs = (engine.generate(weighed(PROMPTS)) for engine in (vllm, reference))
+    assert [c.id for c in ours] == [c.id for c in theirs] == [f"w{i}" for i in range(20)]
+    assert all(c.text == "" and c.finish_reason == "stop" and c.tokens > 0 for c in ours)
+    assert [(c.prompt_tokens, c.tokens) for c in ours] == [
+        (c.prompt_tokens, c.tokens) for c in theirs
+    ]
+    assert [c.logprob for c in ours] == pytest.approx([c.logprob for c in theirs], abs=1e-3)
+    assert len({round(c.logprob, 3) for c in ours}) > 1
+
+
+def test_a_continuation_beyond_the_context_is_an_error_of_its_own(vllm, reference):
+    long = Request("long", PROMPTS[0] + "x" * 2 * CONTEXT, 0, GREEDY, continuation=" = 7")
+    for engine in (vllm, reference):
+        bad, good = engine.generate([long, *weighed(PROMPTS[:1])])
+        assert bad.finish_reason.startswith("error:")
+        assert bad.logprob is None
+        assert good.finish_reason == "stop"

@@ -42,7 +42,7 @@ def scores(folder: Path, students: list[str], answers: list[ExamAnswer]) -> list
         config=RunConfig(),
         files=Files(str(folder)),
         sample_shards=[None],
-        exam_shard_path=lambda index, student: shard.name,
+        exam_paths=lambda index: [shard.name],
     )
     return score(
         [rationale(0, "one"), rationale(1, "two", correct=False)],

@@ -10,8 +10,9 @@ from lbt_core.method.exams import examine, set_exams
 from lbt_core.method.extraction import extract
 from lbt_core.method.prompts import Renderer, final_answer_block
 from lbt_core.method.sampling import Generate, sample
-from lbt_core.reporting.findings import run_diagnostics
+from lbt_core.reporting.findings import run_diagnostics, savings_words
 from lbt_core.run.config import load_config
+from lbt_core.run.exam_savings import Savings
 from lbt_core.run.plan import SPLITS, Plan, student_labels
 from lbt_core.run.preparation import design_exams
 from lbt_core.run.record import RunStore
@@ -150,3 +151,12 @@ def test_students_are_compared(found: dict[str, str]) -> None:
 
 def test_exams_have_a_diversity(found: dict[str, str]) -> None:
     assert 0 < float(found["Exam diversity"]) < 1
+
+
+def test_savings_are_told_with_what_they_cost() -> None:
+    asked, kept = savings_words(Savings(58, 90, 3, 20, 40, 16, 15))
+    assert asked.value == "58 of 90 (64%)"
+    assert "those of 3 problems in full" in asked.meaning
+    assert "asked 50%" in asked.meaning
+    assert kept.value == "15 of 16 (94%)"
+    assert savings_words(Savings(9, 9, 1, 9, 9, 0, 0))[1].value == "undefined"

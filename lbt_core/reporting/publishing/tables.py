@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lbt_core.run.plan import SPLITS, Plan, arm_folder
-from lbt_core.store.rows import ExamAnswer, Preference, Rationale, Score, schema_of
+from lbt_core.store.rows import ExamAnswer, ExamLikelihood, Preference, Rationale, Score, schema_of
 from lbt_core.store.shards import read_table
 
 GROUP_ROWS = 4096
@@ -39,11 +39,11 @@ def write_tables(plan: Plan, folder: Path) -> list[Table]:
         if table.num_rows:
             written.append(_write(folder, "problems", split, table.schema, iter([table])))
     sampled = [shard.path for shard in plan.sample_shards]
-    students = range(len(plan.config.student_models()))
-    exams = [plan.exam_shard_path(i, s) for i in range(len(sampled)) for s in students]
+    weighed = plan.config.exam.scorer == "likelihood"
+    exams = [path for i in range(len(sampled)) for path in plan.exam_paths(i)]
     for name, kind, paths in (
         ("rationales", Rationale, sampled),
-        ("exams", ExamAnswer, exams),
+        ("exams", ExamLikelihood if weighed else ExamAnswer, exams),
         ("scores", Score, ["scores.parquet"]),
     ):
         tables = (_read(plan, path) for path in paths)

@@ -7,7 +7,7 @@ stored is shown, what cannot be read is named.
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -98,7 +98,11 @@ class RunIndex:
         self._last, self._faults = marks, {}
         problems = self._problems(marks["problems"])
         sampled = self._sampled(marks)
-        exams = self._files(marks["exams"], "part-", self._exam_part)
+        exams = (
+            []  # likelihoods are no texts to look at
+            if self._weighed
+            else self._files(marks["exams"], "part-", self._exam_part)
+        )
         pairs = self._files(marks[""], "preferences.parquet", self._pair_part)
         tests = []
         for arm in sorted(marks["evaluation"], key=self._place_of):
@@ -158,16 +162,26 @@ class RunIndex:
             number = _number(path)
             if number is None:
                 continue
-            exams = self._exams_on(number)
+            exams = [] if self._weighed else self._exams_on(number, marks["exams"])
             stored = tuple(marks["exams"].get(e) for e in exams)
             jobs.append((path, (mark, *stored), partial(self._part, path, exams, stored)))
         return self._fresh(jobs)
 
-    def _exams_on(self, number: int) -> list[str]:
-        """Paths of the exam files on a rationale file, one for each student."""
+    @property
+    def _weighed(self) -> bool:
+        """Whether exams are likelihoods, whose scores hang on the whole run and are not shown."""
+        return self.config.exam.scorer == "likelihood"
+
+    def _exams_on(self, number: int, stored: Iterable[str]) -> list[str]:
+        """Paths of the exam files on a rationale file, one for each student, and of the rounds
+        that are stored."""
         students = range(len(self.students))
         plan = Plan(self.files, self.config, {f"student {s}": "" for s in self.students})
-        return [plan.exam_shard_path(number, student) for student in students]
+        paths = [plan.exam_shard_path(number, student) for student in students]
+        if not self.config.exam.adaptive:
+            return paths
+        later = f"{paths[0].removesuffix('.parquet')}-round-"
+        return [*paths, *sorted(path for path in stored if path.startswith(later))]
 
     def _files(
         self, marks: dict[str, Any], prefix: str, read: Callable[[str], pa.Table | None]
@@ -210,7 +224,7 @@ class RunIndex:
         names = ["problem_id", "rationale_key", "student", "correct"]
         there = [e for e, mark in zip(exams, stored, strict=True) if mark is not None]
         results = [self._columns(e, names) for e in there]
-        if len(there) < len(exams) or any(r is None for r in results):
+        if self._weighed or len(there) < len(exams) or any(r is None for r in results):
             scored = pa.table(
                 {f.name: pa.nulls(table.num_rows, f.type) for f in _SCORES}, schema=_SCORES
             )
@@ -298,10 +312,13 @@ class RunIndex:
         shards = self.config.shards
         samples = -(-counts["train"] // shards.problems)
         tests = -(-counts["test"] // shards.evaluation_problems)
-        done = _paths(contents.tests)
+        done, asked = _paths(contents.tests), len(_paths(contents.answers))
+        if self._weighed:
+            asked = sum("/part-" in path for path in self._marks("exams"))
+        exams = max(samples * len(self.students), asked)  # rounds are told as they are stored
         stages = [
             Stage("sample", len(_paths(contents.rationales)), samples),
-            Stage("examine", len(_paths(contents.answers)), samples * len(self.students)),
+            Stage("examine", asked, exams),
             Stage("prefer", int(contents.pairs is not None), 1),
         ]
         for arm in self.config.arms:
