@@ -199,30 +199,6 @@ def test_an_answer_that_goes_round_in_circles_is_ended(vllm):
         assert whole[one.id].text.startswith(one.text)
 
 
-# Last, for it ends the engine that the tests above share: vLLM keeps one engine per process.
-def test_closing_fails_the_calls_in_progress_and_later_ones(engine):
-    failed = []
-
-    def call():
-        try:
-            engine.generate(requests(PROMPTS * 40, GREEDY))
-        except EngineDied as error:
-            failed.append(error)
-
-    caller = threading.Thread(target=call)
-    caller.start()
-    while not engine.stats().running:
-        time.sleep(0.001)
-    answered = engine.stats().requests
-    engine.close()
-    caller.join(timeout=60)
-    assert len(failed) == 1
-    # what was running may end, the queue is not waited for
-    assert engine.stats().requests - answered < len(PROMPTS) * 10
-    with pytest.raises(EngineDied, match="closed"):
-        engine.generate(requests(PROMPTS[:1]))
-
-
 def weighed(prompts):
     return [Request(f"w{i}", p, i, GREEDY, continuation=" = 7") for i, p in enumerate(prompts)]
 
@@ -245,3 +221,27 @@ def test_a_continuation_beyond_the_context_is_an_error_of_its_own(vllm, referenc
         assert bad.finish_reason.startswith("error:")
         assert bad.logprob is None
         assert good.finish_reason == "stop"
+
+
+# Last, for it ends the engine that the tests above share: vLLM keeps one engine per process.
+def test_closing_fails_the_calls_in_progress_and_later_ones(engine):
+    failed = []
+
+    def call():
+        try:
+            engine.generate(requests(PROMPTS * 40, GREEDY))
+        except EngineDied as error:
+            failed.append(error)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    while not engine.stats().running:
+        time.sleep(0.001)
+    answered = engine.stats().requests
+    engine.close()
+    caller.join(timeout=60)
+    assert len(failed) == 1
+    # what was running may end, the queue is not waited for
+    assert engine.stats().requests - answered < len(PROMPTS) * 10
+    with pytest.raises(EngineDied, match="closed"):
+        engine.generate(requests(PROMPTS[:1]))
