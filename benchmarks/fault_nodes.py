@@ -18,6 +18,8 @@ from flows.server_process import free_port
 
 START_S = 90.0
 ROOT = Path(__file__).parents[1]
+# by default each node would count a third of the machine's memory as its own
+ONE_MACHINE = ("--node-ip-address", "127.0.0.1", "--object-store-memory", "200000000")
 
 
 class Nodes:
@@ -72,7 +74,7 @@ class Nodes:
         command = [str(Path(sys.executable).with_name("ray")), "start", "--block", *arguments]
         with open(log, "wb") as output:
             process = subprocess.Popen(
-                [*command, "--node-ip-address", "127.0.0.1"],
+                [*command, *ONE_MACHINE],
                 env=plain | own,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

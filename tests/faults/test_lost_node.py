@@ -51,7 +51,7 @@ def test_engines_of_a_lost_node_are_named_and_come_back_on_another(cluster: Clus
     places = {name: ray.get(handle.where.remote()) for name, handle in group.handles().items()}
     (lost,) = (name for name, place in places.items() if place == second.node_id)
     with ThreadPoolExecutor(2) as calls:
-        asked = [calls.submit(group.call, "where", 10.0) for _ in range(2)]
+        asked = [calls.submit(group.call, "where", 6.0) for _ in range(2)]
         time.sleep(1.0)
         cluster.remove_node(second, allow_graceful=False)
         errors = [call.exception() for call in asked]

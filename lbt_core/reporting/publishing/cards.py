@@ -107,17 +107,22 @@ def _front(
         config["data_files"].append({"split": table.split, "path": table.path})
     if DEFAULT in configs:
         configs[DEFAULT]["default"] = True
-    licence = joint(licences)
+    licence = _line(joint(licences))
     return DatasetCardData(
         language="en",
         license=licence,
         license_name="several-see-card" if licence == "other" else None,
         task_categories=["text-generation"],
         size_categories=_size(sum(t.rows for t in tables)),
-        pretty_name=" ".join(visible(f"{inputs.run}: learning by teaching").split()),
+        pretty_name=_line(f"{inputs.run}: learning by teaching"),
         tags=["learning-by-teaching", "preference", "dpo", "trl", "mathematics", "synthetic"],
         configs=list(configs.values()),
     )
+
+
+def _line(text: str) -> str:
+    """Text for the front matter, which YAML quotes but does not make visible."""
+    return " ".join(visible(text).split())
 
 
 def _size(rows: int) -> str:
@@ -130,7 +135,7 @@ def model_card(
 ) -> str:
     """The run's model card with every licence named; ``dataset`` is the hub id of its data."""
     card = ModelCard(render_model_card(inputs, arm, library))
-    name = joint(licences)
+    name = _line(joint(licences))
     front: Any = card.data
     front.license = name
     if name == "other":
