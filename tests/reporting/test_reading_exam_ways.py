@@ -1,4 +1,4 @@
-"""What is made of a run whose exams were adaptive, or likelihoods: report, tables, view, regrade."""
+"""What is made of runs whose exams were adaptive, or likelihoods: report, tables, view, regrade."""
 
 import pytest
 from made_run import config_of, make_run
