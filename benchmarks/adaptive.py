@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from lbt_core.generation.engine import ERROR
 from lbt_core.method.exams import score, set_exams
 from lbt_core.method.preferences import PairSet, PreferenceSpec, build_pairs
-from lbt_core.run.config import ExamConfig
+from lbt_core.run.exam_config import ExamConfig
 from lbt_core.run.exam_rounds import Answers, RoundPlanner, absorb, replayed
 from lbt_core.run.preparation import design_exams
 from lbt_core.run.record import RunStore
