@@ -1,7 +1,7 @@
 """What adaptive exams would have asked and kept, replayed on finished runs whose exams were full.
 
     python benchmarks/adaptive.py runs/demo [runs/rehearsal …] [--errors 0 0.05] [--rounds 3,1]
-    python benchmarks/adaptive.py --profile rehearsal --problems 60
+    python benchmarks/adaptive.py --profile rehearsal --problems 24 [--set seed=1]
 
 The second samples and examines the first so many teaching problems of a profile here, in full
 (transformers, one thread), and keeps nothing.
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from lbt_core.generation.engine import ERROR
 from lbt_core.method.exams import score, set_exams
 from lbt_core.method.preferences import PairSet, PreferenceSpec, build_pairs
-from lbt_core.run.config import ExamConfig
+from lbt_core.run.exam_config import ExamConfig
 from lbt_core.run.exam_rounds import Answers, RoundPlanner, absorb, replayed
 from lbt_core.run.preparation import design_exams
 from lbt_core.run.record import RunStore
@@ -92,12 +92,13 @@ def read(uri: str) -> Finished:
     )
 
 
-def live(profile: str, problems: int) -> Finished:
+def live(profile: str, problems: int, overrides: Sequence[str] = ()) -> Finished:
     """The first problems of a profile, sampled and examined here."""
     import torch  # noqa: PLC0415 - heavy
 
     torch.set_num_threads(1)
-    with Session(profile, ["engines.kind=transformers", "engines.device=cpu"]) as lbt:
+    here = ["engines.kind=transformers", "engines.device=cpu"]
+    with Session(profile, [*overrides, *here]) as lbt:
         config, taught = lbt.config, lbt.problems["train"][:problems]
         rationales = lbt.sample(taught)
         given = lbt.examine(rationales)
@@ -168,7 +169,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="*")
     parser.add_argument("--profile")
-    parser.add_argument("--problems", type=int, default=60)
+    parser.add_argument("--problems", type=int, default=24)
+    parser.add_argument("--set", action="append", default=[], dest="overrides")
     errors = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2]
     parser.add_argument("--errors", nargs="+", type=float, default=errors)
     cuts = [(DEFAULT.first_round, DEFAULT.later_rounds), (3, 3)]
@@ -179,7 +181,7 @@ def main() -> None:
     default = DEFAULT.error, (DEFAULT.first_round, DEFAULT.later_rounds)
     found = {}
     for uri in [*asked.runs, *([asked.profile] if asked.profile else [])]:
-        run = read(uri) if uri in asked.runs else live(uri, asked.problems)
+        run = read(uri) if uri in asked.runs else live(uri, asked.problems, asked.overrides)
         print(f"{uri}: {len(run.costs):,} answers, {len(run.pairs_of(run.answers).pairs):,} pairs")
         print("| rounds | error | answers | tokens written | read | pairs kept | new pairs |")
         print("|---|---|---|---|---|---|---|")

@@ -6,6 +6,7 @@ of a small model do.
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
 from lbt_core.method.prompts import Renderer, card_chat
 from lbt_core.run.config import RunConfig, load_config
@@ -14,7 +15,7 @@ from lbt_core.run.preparation import design_exams, prepare
 from lbt_core.run.record import RunStore
 from lbt_core.run.results import compute_pairs, compute_scores, scores_digest, stored_rationales
 from lbt_core.store import Shard, read_shard, write_shard
-from lbt_core.store.rows import ExamAnswer, Problem, Rationale, text_key
+from lbt_core.store.rows import ExamAnswer, ExamLikelihood, Problem, Rationale, text_key
 
 SMALL = (
     "corpus.generated.train=12",
@@ -127,7 +128,13 @@ def _rationale(problem: Problem, sample: int, distinct: int, given: str | None) 
     )
 
 
-def _answers(shard: Shard[ExamAnswer]) -> list[ExamAnswer]:
+def _answers(shard: Shard[Any]) -> list[Any]:
+    if shard.row_type is ExamLikelihood:
+        draws = [(key, _draw(*key)) for key in shard.keys or ()]
+        return [
+            ExamLikelihood(*key, "stop", 300, 40, -50 * draw.random(), -60 * draw.random())
+            for key, draw in draws
+        ]
     rows = []
     for key in shard.keys or ():
         problem, rationale, student, asked, repetition = key

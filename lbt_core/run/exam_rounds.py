@@ -18,7 +18,7 @@ from lbt_core.method.adaptive import Sitting, ask_further
 from lbt_core.method.exams import Exam, Place
 from lbt_core.method.preferences import PreferenceSpec
 from lbt_core.method.seeds import derive_seed
-from lbt_core.run.config import ExamConfig
+from lbt_core.run.exam_config import ExamConfig
 from lbt_core.store import Files, Shard, inspect_shard
 from lbt_core.store.read_errors import opened
 from lbt_core.store.rows import ExamAnswer, Problem, Rationale

@@ -27,7 +27,8 @@ from lbt_core.run.plan import Plan
 COLUMNS = {
     "problems": "Questions with reference answers, by split; `source` names the corpus item.",
     "rationales": "Every sampled solution: text, how it ended, verdict, how the grader decided.",
-    "exams": "Every student answer after reading a rationale (`rationale_key` is its `text_key`).",
+    "exams": "Every student answer after reading a rationale (`rationale_key` is its `text_key`), "
+    "or how likely the reference is then.",
     "scores": "LbT score and combined score of every rationale.",
     "preferences": "Preference pairs in trl's standard format, with their lineage.",
     "evaluation": "Greedy answers of base, tuned and control models to the test problems.",
