@@ -15,5 +15,5 @@ COPY flows /app/flows
 COPY deployments /app/deployments
 COPY docker/health.py docker/provision.py docker/check_image.py docker/sbom.py /app/docker/
 RUN pip install -q --no-deps --no-build-isolation -e /app && python /app/docker/check_image.py vllm \
-    && python /app/docker/sbom.py /app/sbom.json
+    && python /app/docker/sbom.py /app/sbom.json && rm -rf /tmp/*
 USER 10001:10001
