@@ -55,6 +55,10 @@ start_s3() {
     'import urllib.request as u; u.urlopen(u.Request("http://s3:9000/trial", method="PUT"), timeout=5)'
 }
 
+first_shard_or_end() { # of the run that is at this address; its flow run
+  first_shard "$1" || [[ $(here api state "$2") =~ COMPLETED|FAILED|CRASHED ]]
+}
+
 first_shard() { # of the run that is at this address
   inside python -c 'import sys
 from lbt_core.store import Files
@@ -72,10 +76,11 @@ trial() { # compose or s3
   local at=$store/$1 # as the container sees it
   [ "$1" = s3 ] || at=/store/$at
   say "$1: a run through the API, its store $store, training on 2 nodes"
-  run=$(here api start "$1" "$store" engines.count=2 training.workers=2)
+  run=$(here api start "$1" "$store" engines.count=2 training.workers=2 training.gradient_accumulation=2)
   here monitoring "$1" "$run" 4 >"$seen" 2>&1 &
   watcher=$!
-  until_true 600 "the first shard" first_shard "$at"
+  until_true 600 "the first shard" first_shard_or_end "$at" "$run"
+  first_shard "$at" || here api wait "$run" 10
   say "the server and its database are restarted"
   "$BUILDER" restart -t 3 ${project}_postgres_1 ${project}_prefect-server_1 >/dev/null
   say "the network of ray-worker_2 is cut for a minute"
