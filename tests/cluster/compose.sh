@@ -18,6 +18,8 @@ compose() { "$COMPOSE" -p $project -f docker/compose.yaml "$@"; }
 inside() { "$BUILDER" exec ${project}_worker_1 "$@"; }
 quiet() { "$@" >/dev/null 2>&1; }
 said=$(mktemp)
+wrong=()
+all_right() { [ ${#wrong[@]} -eq 0 ] || fail "${wrong[*]}"; }
 
 finish() {
   local status=$?
@@ -67,7 +69,7 @@ sys.exit(not [n for n in Files(sys.argv[1]).names("rationales") if n.endswith(".
 
 
 trial() { # compose or s3
-  local store=runs began=$SECONDS run seen status
+  local store=runs began=$SECONDS run seen
   seen=$(mktemp)
   if [ "$1" = s3 ]; then
     start_s3
@@ -95,10 +97,10 @@ trial() { # compose or s3
   here api wait "$run" 1500 || fail "the run's end"
   say "every planned row is there:"
   here api rows "$(inside lbt status --json "$at")" "$(inside lbt verify --json "$at")"
-  "$BUILDER" exec -i ${project}_worker_1 python - 2 <tests/cluster/where.py || fail "training on two nodes"
-  wait "$watcher" && status=0 || status=$?
-  cat "$seen"
-  [ $status -eq 0 ] || fail "the dashboard's queries"
+  # what follows says all that is wrong before it fails
+  "$BUILDER" exec -i ${project}_worker_1 python - 2 <tests/cluster/where.py || wrong+=("$1: training on two nodes")
+  wait "$watcher" || wrong+=("$1: Prometheus")
   watcher=
+  cat "$seen"
   say "$1: the run ended whole, $((SECONDS - began)) s"
 }

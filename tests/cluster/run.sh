@@ -43,12 +43,14 @@ case $part in
     . tests/cluster/compose.sh
     bring_up
     trial "$part"
+    all_right
     ;;
   containers)
     . tests/cluster/compose.sh
     bring_up
     trial compose
     trial s3
+    all_right
     ;;
   slurm) tests/cluster/slurm.sh ;;
   all)
