@@ -66,7 +66,8 @@ def _watch_head(
     answered, asked, said = time.monotonic(), 0.0, False
     while not stop.wait(POLL_S):
         if raylet is not None and not _lives(raylet):
-            return _leave(f"Ray's {SERVICES['raylet']} on this machine died (killed, or headless)")
+            name = SERVICES["raylet"]
+            return _leave(f"Ray's {name} on this machine died (killed, or its head is gone)")
         if not port.isdigit() or time.monotonic() - asked < 4 * POLL_S:
             continue
         asked = time.monotonic()
