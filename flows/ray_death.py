@@ -66,7 +66,8 @@ def _watch_head(
     answered, asked, said = time.monotonic(), 0.0, False
     while not stop.wait(POLL_S):
         if raylet is not None and not _lives(raylet):
-            _leave(f"Ray's {SERVICES['raylet']} on this machine died (killed, or its head is gone)")
+            name = SERVICES["raylet"]
+            return _leave(f"Ray's {name} on this machine died (killed, or its head is gone)")
         if not port.isdigit() or time.monotonic() - asked < 4 * POLL_S:
             continue
         asked = time.monotonic()
@@ -75,7 +76,7 @@ def _watch_head(
             continue
         away = time.monotonic() - answered
         if away > patience:
-            _leave(f"Ray's head at {address} has not answered for {away:.0f} s")
+            return _leave(f"Ray's head at {address} has not answered for {away:.0f} s")
         if away > SAY_AFTER_S and not said:
             said = True
             say(f"Ray's head at {address} does not answer; waiting {patience:.0f} s for it")

@@ -51,7 +51,7 @@ def _end(flow_run_id: Any) -> int:
     from prefect.states import Crashed  # noqa: PLC0415 - reads settings
 
     going = [kind for kind in StateType if kind not in TERMINAL_STATES]
-    unfinished = TaskRunFilterState(type=TaskRunFilterStateType(any_=going))
+    unfinished = TaskRunFilterState(name=None, type=TaskRunFilterStateType(any_=going))
     ended = set[Any]()
     with get_client(sync_client=True) as client:
         while True:

