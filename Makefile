@@ -121,11 +121,12 @@ LOCKED = $$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/--no-emit-package \1/p' $(1))
 ## write the locked requirements anew from the *.in files (network)
 lock:
 	@rm -rf build/lock && python3 -m venv build/lock && build/lock/bin/pip install -q --require-hashes -r requirements/installer.txt
-	@cd requirements && for flavour in cpu gpu; do for part in $$flavour $$flavour-dev; do cp $$part.txt ../build/lock/$$part.txt; done; done
 	@$(COMPILE) requirements/cpu.in --excludes requirements/cpu-excludes.txt --no-emit-package torch -o requirements/cpu.txt
-	@$(COMPILE) requirements/cpu.in requirements/dev.in -c build/lock/cpu-dev.txt --excludes requirements/cpu-excludes.txt --no-emit-package torch $(call LOCKED,requirements/cpu.txt) -o requirements/cpu-dev.txt
+	@$(COMPILE) requirements/cpu.in requirements/dev.in --excludes requirements/cpu-excludes.txt --no-emit-package torch $(call LOCKED,requirements/cpu.txt) -o requirements/cpu-dev.txt
+	@$(COMPILE) requirements/cpu.in requirements/image.in --excludes requirements/cpu-excludes.txt --no-emit-package torch $(call LOCKED,requirements/cpu.txt) -o requirements/cpu-image.txt
 	@$(COMPILE) requirements/gpu.in -o requirements/gpu.txt
 	@$(COMPILE) requirements/gpu.in requirements/dev.in $(call LOCKED,requirements/gpu.txt) -o requirements/gpu-dev.txt
+	@$(COMPILE) requirements/gpu.in requirements/image.in $(call LOCKED,requirements/gpu.txt) -o requirements/gpu-image.txt
 
 ## remove caches and build/
 clean:

