@@ -13,7 +13,7 @@ TOOLS := $(VENV)/.installed-dev
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 
-.PHONY: help demo real-model test lint types live long pictures exhaustive bench setup lock clean
+.PHONY: help demo real-model test lint types live long pictures exhaustive bench setup lock audit clean
 .DEFAULT_GOAL := help
 
 help:
@@ -127,6 +127,11 @@ lock:
 	@$(COMPILE) requirements/gpu.in -o requirements/gpu.txt
 	@$(COMPILE) requirements/gpu.in requirements/dev.in $(call LOCKED,requirements/gpu.txt) -o requirements/gpu-dev.txt
 	@$(COMPILE) requirements/gpu.in requirements/image.in $(call LOCKED,requirements/gpu.txt) -o requirements/gpu-image.txt
+
+## known vulnerabilities of the locked packages, looked up (network; not part of make test)
+audit: setup
+	@$(PYTHON) -m venv build/audit && build/audit/bin/pip install -q pip-audit
+	@$(BIN)/python docs/audit.py requirements/$(FLAVOUR).txt --pip-audit build/audit/bin/pip-audit
 
 ## remove caches and build/
 clean:

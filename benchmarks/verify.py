@@ -1,5 +1,5 @@
 """How fast ``lbt verify`` reads a store: shards of rationales of the card's length, re-read whole,
-and the command itself on a run whose rationales make up the size.
+and the command itself on a run, which it also plans anew from its rows.
 
 ``python -m benchmarks.verify --gb 1``; the last line is JSON: bytes, wall and CPU seconds a GB, the
 command's seconds by the clock, start included, and what is said of a shard with one flipped bit.
@@ -51,12 +51,12 @@ def written(files: Files, index: int) -> Shard[Rationale]:
     return shard
 
 
-def command(folder: Path, wanted: float) -> tuple[int, float, float]:
-    """Bytes of a run of about that size, 1,920 long rationales, and the seconds of ``lbt verify``
-    by the clock and of processor time."""
-    size = int(0.6 * wanted / 1920)  # pairs hold texts again
-    made_run._text = lambda problem, draw, right: (os.urandom(size).hex(), problem.answer)
-    sizes = ("corpus.generated.train=60", "sampling.num_rationales=32", "shards.problems=2")
+def command(folder: Path) -> tuple[int, float, float]:
+    """Bytes of a run of 6,400 rationales of the card's length and 12,800 short exam answers, and
+    the seconds of ``lbt verify`` on it by the clock and of processor time, start included."""
+    made_run._text = lambda problem, draw, right: (os.urandom(1400).hex(), problem.answer)
+    sizes = ("corpus.generated.train=200", "corpus.generated.exam=60", "shards.problems=12")
+    sizes += ("sampling.num_rationales=32", "exam.repetitions=1")
     made_run.make_run(str(folder / "r"), made_run.config_of("demo", *sizes), distinct=32)
     stored = sum(p.stat().st_size for p in folder.rglob("*.parquet"))
     asked = [sys.executable, "-m", "flows.cli", "verify", str(folder / "r")]
@@ -85,7 +85,7 @@ def main() -> None:
         path.write_bytes(data)
         said = verify_shard(files, shards[-1])
     with tempfile.TemporaryDirectory() as folder:
-        stored, seconds, processor = command(Path(folder), wanted)
+        stored, seconds, processor = command(Path(folder))
     told = {
         "bytes": size,
         "files": len(shards),

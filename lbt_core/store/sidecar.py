@@ -145,8 +145,11 @@ class Sidecar:
             self.path.replace(self.path.with_suffix(".foreign"))
 
     def _unavailable(self, error: OSError) -> StoreUnavailable:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        reason = "disk full; free space, run again" if full else str(error.strerror or error)
+        reason = str(error.strerror or error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            reason = "disk full; free space, run again"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            reason = "no permission to write here; choose another --store"
         return StoreUnavailable(error.errno or errno.EIO, f"{self.path}: {reason}")
 
 

@@ -100,6 +100,20 @@ def test_a_full_disk_keeps_what_was_there_and_names_the_file(files, monkeypatch)
     assert list(kept.load().values()) == RECORDS[:2]
 
 
+def test_lost_leave_to_write_is_named_and_keeps_what_was_there(files, monkeypatch):
+    kept = Sidecar(files, shard())
+    kept.append(RECORDS[:1])
+
+    def refused(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(sidecar.os, "write", refused)
+    with pytest.raises(StoreUnavailable, match=r"part-00003.*no permission to write here; choose"):
+        kept.append(RECORDS[1:])
+    monkeypatch.undo()
+    assert list(Sidecar(files, shard()).load().values()) == RECORDS[:1]
+
+
 def test_on_an_object_store_it_lies_on_this_machines_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(sidecar, "SCRATCH", tmp_path / "scratch")
     remote = Files("memory://bucket/run")
