@@ -19,6 +19,8 @@ GPU_SEQS = 256
 # would not be those of earlier runs
 REPRODUCIBLE_SEQS = 256
 CPU_BLOCK = 32
+FEWEST_SHARDS = 3
+MOST_SHARDS = 16
 # a prompt apart from what is shown in it: instructions, question and the example's question
 PROMPT_TOKENS = 256
 # of the machine's memory all engines' caches together take at most so much
@@ -59,6 +61,19 @@ def settle(
         ruled = on_cpu and not reproducible
         size = cache_gib(model, running, longest, config.count) if ruled else 1
     return Settled(running, block, window, size)
+
+
+def shards_in_flight(config: RunConfig, running: int) -> int:
+    """Shards fed to an engine of so many running sequences at once. Of those in flight half of the
+    requests have ended at any time, and the other half is to fill the engine; a reproducible one
+    answers one call after the other."""
+    engines = config.engines
+    if engines.shards_in_flight is not None:
+        return engines.shards_in_flight
+    if config.reproducible:
+        return FEWEST_SHARDS
+    requests = config.shards.problems * config.sampling.num_rationales
+    return max(FEWEST_SHARDS, min(MOST_SHARDS, math.ceil(2 * running / requests) + 1))
 
 
 def longest_tokens(config: RunConfig) -> int:
