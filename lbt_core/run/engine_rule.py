@@ -3,6 +3,7 @@ once, the prefix cache's blocks, and on a CPU the KV cache's size (docs/engines.
 """
 
 import contextlib
+import functools
 import math
 import os
 from dataclasses import dataclass
@@ -100,6 +101,7 @@ def token_bytes(shape: Shape, dtype: str) -> int:
     return 2 * shape.layers * shape.kv_heads * shape.head_size * _BYTES.get(dtype, 2)
 
 
+@functools.cache
 def machine_memory() -> int:
     """Bytes of memory of this machine, or of the container that this process is in."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -109,7 +111,13 @@ def machine_memory() -> int:
 
 
 def _shape(model: ModelConfig) -> Shape | None:
-    folder = Path(model_path(model)).expanduser()
+    return _shape_in(model_path(model))
+
+
+@functools.cache
+def _shape_in(path: str) -> Shape | None:
+    """Read once: every shard asks for its engine."""
+    folder = Path(path).expanduser()
     try:
         return shape_of(folder) if (folder / "config.json").is_file() else None
     except UserError:  # no Llama-like model; its engine says more, if anything is wrong with it
