@@ -11,9 +11,9 @@ from lbt_core.generation.endpoint import Served, token_counter
 from lbt_core.method.extraction import Extraction
 from lbt_core.method.prompts import Renderer
 from lbt_core.method.subject import Grade
-from lbt_core.run.config import EndpointConfig, ModelConfig, RunConfig
+from lbt_core.run.config import EndpointConfig, EngineConfig, ModelConfig, RunConfig
 from lbt_core.run.endpoints import look_at, remarks, renderer_for, roles
-from lbt_core.run.engine_rule import longest_tokens
+from lbt_core.run.engine_rule import longest_tokens, shards_in_flight
 from lbt_core.run.engine_spec import engine_spec, remote_spec
 from lbt_core.run.forecast import rough_count, token_forecast
 from lbt_core.run.plan import Plan, model_path, resolve_identities
@@ -79,14 +79,19 @@ class RunContext:
             if self._pool is not None and self._pool.spec != spec:
                 self.release_engines()
             if self._pool is None:
-                self._pool = EnginePool(spec, self.config.engines, keep_warm=self.keep_warm)
+                self._pool = EnginePool(spec, self._engines_for(spec), keep_warm=self.keep_warm)
             return self._pool
+
+    def _engines_for(self, spec: EngineSpec) -> EngineConfig:
+        """The engines' configuration with the number of shards in flight settled."""
+        shards = shards_in_flight(self.config, spec.max_num_seqs)
+        return self.config.engines.model_copy(update={"shards_in_flight": shards})
 
     def _asked(self, model: ModelConfig, endpoint: EndpointConfig) -> EnginePool:
         spec = remote_spec(model, endpoint, self.config.engines, self.served_to(model))
         with self._choosing:
             if spec not in self._remote:
-                self._remote[spec] = EnginePool(spec, self.config.engines, keep_warm=False)
+                self._remote[spec] = EnginePool(spec, self._engines_for(spec), keep_warm=False)
             return self._remote[spec]
 
     def served_to(self, model: ModelConfig) -> Served | None:

@@ -31,6 +31,7 @@ from lbt_core.generation import (
 from lbt_core.generation.core_process import end_children
 from lbt_core.generation.gpus import missing_build_tools
 from lbt_core.run.config import EngineConfig, endpoint_key, read_environment
+from lbt_core.run.engine_rule import FEWEST_SHARDS
 from lbt_core.store.scratch import local_folder
 from tasks.dispatch import ActorLost, ActorRefused, Dispatcher
 from tasks.draining import Drained
@@ -200,7 +201,7 @@ class EnginePool:
         self.spec = spec
         self._remote = spec.endpoint is not None
         self.count = 1 if self._remote else engine_count(config, spec.device)
-        self._slots = config.shards_in_flight
+        self._slots = config.shards_in_flight or FEWEST_SHARDS
         self._warm_seconds = config.warm_seconds if keep_warm else 0
         self._dispatcher: Dispatcher | None = None
         self._starting = threading.Lock()

@@ -217,8 +217,9 @@ class EngineConfig(Section):
     window: int | None = Field(None, ge=1, title="Request window per engine")
     """Requests an engine holds at once, running or waiting, twice the running ones where none is
     given; more wait outside it."""
-    shards_in_flight: int = Field(3, ge=1, title="Shards in flight per engine")
-    """Shards fed to one engine at once, so that it does not drain at a shard's end."""
+    shards_in_flight: int | None = Field(None, ge=1, title="Shards in flight per engine")
+    """Shards fed to one engine at once, so that it does not drain at a shard's end; where none is
+    given so many that half of their requests fill it, at least 3."""
     kv_cache_gib: int | None = Field(None, ge=1, title="KV cache on a CPU, GiB")
     """Memory for the KV cache of one CPU engine; where none is given what the running requests can
     fill, within the machine's memory (docs/engines.md)."""

@@ -3,6 +3,7 @@ once, the prefix cache's blocks, and on a CPU the KV cache's size (docs/engines.
 """
 
 import contextlib
+import functools
 import math
 import os
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ GPU_SEQS = 256
 # would not be those of earlier runs
 REPRODUCIBLE_SEQS = 256
 CPU_BLOCK = 32
+FEWEST_SHARDS = 3
+MOST_SHARDS = 16
 # a prompt apart from what is shown in it: instructions, question and the example's question
 PROMPT_TOKENS = 256
 # of the machine's memory all engines' caches together take at most so much
@@ -61,6 +64,19 @@ def settle(
     return Settled(running, block, window, size)
 
 
+def shards_in_flight(config: RunConfig, running: int) -> int:
+    """Shards fed to an engine of so many running sequences at once. Of those in flight half of the
+    requests have ended at any time, and the other half is to fill the engine; a reproducible one
+    answers one call after the other."""
+    engines = config.engines
+    if engines.shards_in_flight is not None:
+        return engines.shards_in_flight
+    if config.reproducible:
+        return FEWEST_SHARDS
+    requests = config.shards.problems * config.sampling.num_rationales
+    return max(FEWEST_SHARDS, min(MOST_SHARDS, math.ceil(2 * running / requests) + 1))
+
+
 def longest_tokens(config: RunConfig) -> int:
     """Tokens of the longest prompt with its answer: an exam's, which shows a rationale."""
     asked = config.sampling.max_new_tokens + config.exam.max_new_tokens
@@ -85,6 +101,7 @@ def token_bytes(shape: Shape, dtype: str) -> int:
     return 2 * shape.layers * shape.kv_heads * shape.head_size * _BYTES.get(dtype, 2)
 
 
+@functools.cache
 def machine_memory() -> int:
     """Bytes of memory of this machine, or of the container that this process is in."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -94,7 +111,13 @@ def machine_memory() -> int:
 
 
 def _shape(model: ModelConfig) -> Shape | None:
-    folder = Path(model_path(model)).expanduser()
+    return _shape_in(model_path(model))
+
+
+@functools.cache
+def _shape_in(path: str) -> Shape | None:
+    """Read once: every shard asks for its engine."""
+    folder = Path(path).expanduser()
     try:
         return shape_of(folder) if (folder / "config.json").is_file() else None
     except UserError:  # no Llama-like model; its engine says more, if anything is wrong with it

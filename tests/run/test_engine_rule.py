@@ -4,7 +4,13 @@ import pytest
 
 from lbt_core.run import engine_rule
 from lbt_core.run.config import EngineConfig, ModelConfig, load_config
-from lbt_core.run.engine_rule import GIB, longest_tokens, settle, token_bytes
+from lbt_core.run.engine_rule import (
+    GIB,
+    longest_tokens,
+    settle,
+    shards_in_flight,
+    token_bytes,
+)
 from lbt_core.run.engine_spec import engine_spec
 from lbt_core.run.memory import LLAMA3_8B
 
@@ -59,3 +65,13 @@ def test_a_spec_has_the_settled_values_and_the_passed_arguments(reproducible):
     assert spec.max_num_batched_tokens == 4096
     assert spec.block_size == (None if reproducible else 32)
     assert hash(spec)
+
+
+def test_half_of_the_requests_in_flight_fill_an_engine():
+    fast = load_config("demo", ["reproducible=false"])  # shards of 192 requests
+    assert shards_in_flight(fast, 512) == 7
+    assert shards_in_flight(load_config("demo"), 512) == 3
+    assert shards_in_flight(load_config("rehearsal"), 512) == 3
+    small = load_config("demo", ["reproducible=false", "shards.problems=1"])
+    assert shards_in_flight(small, 512) == 16
+    assert shards_in_flight(load_config("demo", ["engines.shards_in_flight=2"]), 512) == 2
