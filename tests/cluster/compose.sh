@@ -48,7 +48,8 @@ bring_up() {
 start_s3() {
   if ! quiet "$BUILDER" image inspect "$S3_IMAGE"; then
     say "the S3 server's image"
-    "$PYTHON" -m pip wheel -q --disable-pip-version-check --wheel-dir build/wheels-s3 'moto[server]' -c requirements/cpu.txt
+    "$PYTHON" -m pip wheel -q --disable-pip-version-check --wheel-dir build/wheels-s3 'moto[server]' \
+      -c <(sed -nE 's/^([A-Za-z0-9._-]+==[^ ;]+).*/\1/p' requirements/cpu.txt requirements/cpu-dev.txt)
     "$BUILDER" build -q --isolation=chroot --volume "$(realpath build/wheels-s3)":/wheels:ro \
       --build-arg LBT="$LBT_IMAGE" -t "$S3_IMAGE" -f tests/cluster/s3.Dockerfile .
   fi
