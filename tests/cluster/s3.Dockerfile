@@ -2,6 +2,6 @@
 ARG LBT=lbt:cpu
 FROM ${LBT}
 USER 0:0
-RUN pip install -q 'moto[server]' -c /app/requirements/cpu.txt
+RUN pip install -q 'moto[server]'
 USER 10001:10001
 CMD ["python", "-m", "moto.server", "-H", "0.0.0.0", "-p", "9000"]
