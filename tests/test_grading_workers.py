@@ -20,7 +20,7 @@ def test_one_shards_answers_are_graded_by_several_workers_at_once_and_keep_their
     together = threading.Barrier(3, timeout=20)
 
     class Dispatcher:
-        def __init__(self, actors: list[object], slots: int) -> None:
+        def __init__(self, actors: list[object], slots: int, **_: object) -> None:
             assert len(actors) == 3
 
         def call(self, _method: str, texts: list[str]) -> tuple[str, list[str]]:

@@ -15,7 +15,7 @@ from lbt_core.generation.endpoint import (
     look,
     messages_chat,
 )
-from lbt_core.generation.endpoint_limit import Limit
+from lbt_core.generation.endpoint_limit import FIRST, Limit
 
 DRAWN = Settings(0.7, 20, 1.0, 50)
 
@@ -109,7 +109,9 @@ def test_a_crowded_server_is_given_fewer_at_once():
     with serving() as server, engine(server.url) as asked:
         server.most, server.seconds = 4, 0.01
         whole(asked.generate(requests(120)), requests(120))
-        assert asked.limits()[server.url] <= 8
+        # below what the first eight answers of a server that refuses nothing raise it to; between
+        # refusals it grows by one a round, so that its last value is no fixed number
+        assert asked.limits()[server.url] < 2 * FIRST
 
 
 def test_one_dead_address_of_two_costs_nothing():
