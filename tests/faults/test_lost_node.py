@@ -44,6 +44,14 @@ def engines() -> list[tuple[str, Any]]:
     return [(f"engine-{i}", made.remote()) for i in range(2)]
 
 
+def until_dead(node: str) -> None:
+    """Wait until the cluster has given a node up: only then are its actors made anew elsewhere."""
+    deadline = time.monotonic() + 60
+    while any(n["Alive"] for n in ray.nodes() if n["NodeID"] == node):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 def test_engines_of_a_lost_node_are_named_and_come_back_on_another(cluster: Cluster) -> None:
     second = cluster.add_node(num_cpus=1)
     group = Dispatcher(engines(), slots=1)
@@ -59,6 +67,7 @@ def test_engines_of_a_lost_node_are_named_and_come_back_on_another(cluster: Clus
     assert f"{lost} died" in str(next(e for e in errors if e is not None))
     assert {group.call("where")[0] for _ in range(3)} == places.keys() - {lost}
     third = cluster.add_node(num_cpus=1)
+    until_dead(second.node_id)
     group.wait_ready()
     assert ray.get(group.handles()[lost].where.remote()) == third.node_id
     group.close()
