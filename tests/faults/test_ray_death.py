@@ -101,11 +101,10 @@ with flows.local.ray_cluster(sys.argv[1], None):
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(
-    ("service", "named"),
-    [("gcs_server", "Ray's head at {address} has not answered"), ("raylet", "(raylet) on this")],
-)
-def test_a_joined_cluster_that_dies_is_said_in_one_line(service: str, named: str) -> None:
+# On the head's own machine `ray start --block` ends the node manager with the head; one that is
+# elsewhere and answers no more is tests/flows/test_ray_head_watch.py's
+@pytest.mark.parametrize("service", ["gcs_server", "raylet"])
+def test_a_joined_cluster_that_dies_is_said_in_one_line(service: str) -> None:
     plain = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     environment = plain | {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
     with tempfile.TemporaryDirectory(prefix="lbt-", dir="/tmp", ignore_cleanup_errors=True) as path:
@@ -129,6 +128,6 @@ def test_a_joined_cluster_that_dies_is_said_in_one_line(service: str, named: str
             head.stop()
     assert joined.returncode == 1
     lines = [line for line in said.splitlines() if line.startswith("lbt:")]
-    assert named.format(address=head.address) in lines[-1]
+    assert "(raylet) on this machine died (killed, or its head is gone)" in lines[-1]
     assert lines[-1].endswith("goes on once the cluster is there again")
     assert len(lines) <= 2, "at most that it is waited for, and the end"
