@@ -200,20 +200,25 @@ def score(
     for rationale in rationales:
         key = rationale_key(rationale, deduplicate)
         counted = [tally.get((rationale.problem_id, key, s), [0, 0]) for s in students]
-        by_student = tuple(right / asked if asked else 0.0 for right, asked in counted)
-        answered = [right / asked for right, asked in counted if asked]
-        lbt = sum(answered) / len(answered) if answered else 0.0
-        scores.append(
-            Score(
-                problem_id=rationale.problem_id,
-                sample=rationale.sample,
-                text_key=rationale.text_key,
-                verdict=rationale.verdict,
-                correct=rationale.correct,
-                lbt=lbt,
-                score=combined_score(rationale.correct, lbt, spec),
-                exam_answers=sum(asked for _, asked in counted),
-                lbt_by_student=by_student,
-            )
-        )
+        marks = [right / asked if asked else None for right, asked in counted]
+        scores.append(scored(rationale, marks, sum(asked for _, asked in counted), spec))
     return scores
+
+
+def scored(
+    rationale: Rationale, marks: Sequence[float | None], exam_answers: int, spec: PreferenceSpec
+) -> Score:
+    """A rationale's score from one mark in [0, 1] a student, None where that one did not answer."""
+    answered = [mark for mark in marks if mark is not None]
+    lbt = sum(answered) / len(answered) if answered else 0.0
+    return Score(
+        problem_id=rationale.problem_id,
+        sample=rationale.sample,
+        text_key=rationale.text_key,
+        verdict=rationale.verdict,
+        correct=rationale.correct,
+        lbt=lbt,
+        score=combined_score(rationale.correct, lbt, spec),
+        exam_answers=exam_answers,
+        lbt_by_student=tuple(mark or 0.0 for mark in marks),
+    )

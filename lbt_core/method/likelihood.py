@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from lbt_core.generation import Request, Settings
 from lbt_core.generation.engine import ERROR
-from lbt_core.method.exams import Place, rationale_key, shown_example
-from lbt_core.method.preferences import PreferenceSpec, combined_score
+from lbt_core.method.exams import Place, rationale_key, scored, shown_example
+from lbt_core.method.preferences import PreferenceSpec
 from lbt_core.method.prompts import Renderer, final_answer_block
 from lbt_core.method.sampling import ExtractMany, Generate
 from lbt_core.store.rows import ExamLikelihood, Problem, Rationale, Score
@@ -128,22 +128,9 @@ def score_likelihoods(
     scores = []
     for rationale in rationales:
         text = (rationale.problem_id, rationale_key(rationale, deduplicate))
-        by_student = tuple(placed[s].get(text, 0.0) for s in students)
-        answered = [placed[s][text] for s in students if text in placed[s]]
-        lbt = fmean(answered) if answered else 0.0
-        scores.append(
-            Score(
-                problem_id=rationale.problem_id,
-                sample=rationale.sample,
-                text_key=rationale.text_key,
-                verdict=rationale.verdict,
-                correct=rationale.correct,
-                lbt=lbt,
-                score=combined_score(rationale.correct, lbt, spec),
-                exam_answers=sum(len(found.get((*text, s), ())) for s in students),
-                lbt_by_student=by_student,
-            )
-        )
+        marks = [placed[s].get(text) for s in students]
+        answers = sum(len(found.get((*text, s), ())) for s in students)
+        scores.append(scored(rationale, marks, answers, spec))
     return scores
 
 
