@@ -36,6 +36,7 @@ from lbt_core.run.config import GradingConfig, load_config
 from lbt_core.run.record import RunStore
 from lbt_core.store import Files
 from lbt_core.store.rows import Problem
+from tasks.beside import beside
 
 TEXT = "Separate the variables and integrate.\n'''\n[[Final Answer]]:\n$y = 0$\n'''\n"
 
@@ -160,9 +161,8 @@ def measure(
 @contextmanager
 def _sampling(found: Counter[str] | None) -> Iterator[None]:
     """Count where this process's threads are, every 5 ms, by their innermost own lines."""
-    done = threading.Event()
 
-    def look() -> None:
+    def look(done: threading.Event) -> None:
         me = threading.get_ident()
         while found is not None and not done.wait(0.005):
             for ident, frame in sys._current_frames().items():
@@ -176,13 +176,8 @@ def _sampling(found: Counter[str] | None) -> Iterator[None]:
                     node = node.f_back
                 found[" < ".join(lines[:6])] += 1
 
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
+    with beside(look):
         yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def main() -> None:

@@ -11,10 +11,12 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import psutil
 
 from flows.signals import say
+from tasks.beside import beside
 
 POLL_S = 0.5
 # Ray's processes give up a head after 60 s (RAY_gcs_rpc_server_reconnect_timeout_s)
@@ -31,15 +33,9 @@ def ends_with_ray() -> Iterator[None]:
     """While the block runs, this process ends if the Ray that it has started dies: its completions
     are in shards and sidecars, a dead owner holds no lock. Ray's other processes are ended with it.
     """
-    stop = threading.Event()
     services = [p for p in psutil.Process().children() if _name(p) in SERVICES]
-    watch = threading.Thread(target=_watch, args=(services, stop), daemon=True, name="ray-death")
-    watch.start()
-    try:
+    with beside(partial(_watch, services), "ray-death"):
         yield
-    finally:
-        stop.set()
-        watch.join()
 
 
 @contextlib.contextmanager
@@ -47,16 +43,8 @@ def ends_with_cluster(address: str, patience: float = HEAD_PATIENCE_S) -> Iterat
     """While the block runs, this process ends if the cluster's head at ``address`` (``host:port``;
     anything else is not watched) does not answer for ``patience`` seconds, or if the node manager
     that this process has joined dies."""
-    stop = threading.Event()
-    raylet = _joined_raylet()
-    arguments = (address, raylet, patience, stop)
-    watch = threading.Thread(target=_watch_head, args=arguments, daemon=True, name="ray-head")
-    watch.start()
-    try:
+    with beside(partial(_watch_head, address, _joined_raylet(), patience), "ray-head"):
         yield
-    finally:
-        stop.set()
-        watch.join()
 
 
 def _watch_head(

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tasks.beside import beside
+
 BEAT_S = 2.0
 SILENT_S = 120.0
 PREFIX = ".alive-"
@@ -19,10 +21,10 @@ def beating(folder: Path, name: str) -> Iterator[None]:
     """While the block runs, a file in ``folder`` changes every BEAT_S seconds: it says under which
     name, in which process and on which host."""
     folder.mkdir(parents=True, exist_ok=True)
-    path, over = folder / f"{PREFIX}{name.replace(' ', '-')}", threading.Event()
+    path = folder / f"{PREFIX}{name.replace(' ', '-')}"
     who = f"{name} (process {os.getpid()} on {socket.gethostname()})"
 
-    def beat() -> None:
+    def beat(over: threading.Event) -> None:
         count = 0
         while True:
             with contextlib.suppress(OSError):  # a full disk is the work's to report
@@ -31,13 +33,10 @@ def beating(folder: Path, name: str) -> Iterator[None]:
                 return
             count += 1
 
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
     try:
-        yield
+        with beside(beat):
+            yield
     finally:
-        over.set()
-        thread.join()
         path.unlink(missing_ok=True)
 
 
@@ -75,19 +74,14 @@ def listening(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     ``folder`` and fall silent. What killed ones left there is removed first."""
     for left in folder.glob(f"{PREFIX}*"):
         left.unlink(missing_ok=True)
-    over, listener = threading.Event(), Listener(folder)
+    listener = Listener(folder)
 
-    def listen() -> None:
+    def listen(over: threading.Event) -> None:
         while not over.wait(BEAT_S / 2):
             listener.listen(say)
 
-    thread = threading.Thread(target=listen, daemon=True)
-    thread.start()
-    try:
+    with beside(listen):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _warning(beat: str, silent: float) -> str:

@@ -34,6 +34,7 @@ from lbt_core.training.history import (
 )
 from lbt_core.training.spec import TrainingSpec
 from tasks import draining
+from tasks.beside import beside
 from tasks.heartbeat import beating, listening
 
 _log = logging.getLogger(__name__)
@@ -206,10 +207,9 @@ def _report_to_ray(trainer: Any) -> Any:
 @contextlib.contextmanager
 def _following(out_dir: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Says every step that appears in the history file while the block runs."""
-    done = threading.Event()
     last = max((row["step"] for row in read_history(out_dir)), default=-1)
 
-    def follow() -> None:
+    def follow(done: threading.Event) -> None:
         nonlocal last
         while True:
             ending = done.wait(_POLL_SECONDS)
@@ -222,10 +222,5 @@ def _following(out_dir: Path, say: Callable[[str], None]) -> Iterator[None]:
             if ending:
                 return
 
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    try:
+    with beside(follow):
         yield
-    finally:
-        done.set()
-        thread.join()
