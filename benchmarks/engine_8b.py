@@ -25,7 +25,8 @@ from lbt_core.generation import EngineSpec, Request, Settings
 from lbt_core.generation.turns import END_OF_TURN
 from lbt_core.generation.vllm_engine import VllmEngine, prepare_environment
 from lbt_core.method.prompts import BEGIN, Example, Renderer
-from lbt_core.run.config import EngineConfig, ModelConfig
+from lbt_core.run.config import ModelConfig
+from lbt_core.run.engine_config import EngineConfig
 from lbt_core.run.engine_spec import engine_spec
 from lbt_core.subjects.ode import tiny
 

@@ -19,7 +19,8 @@ from rich.table import Table
 
 from lbt_core.generation import EngineSpec, Request, Settings, build_engine
 from lbt_core.method.prompts import Renderer
-from lbt_core.run.config import EngineConfig, ModelConfig
+from lbt_core.run.config import ModelConfig
+from lbt_core.run.engine_config import EngineConfig
 from lbt_core.run.engine_spec import engine_spec
 from lbt_core.subjects.ode import tiny
 

@@ -26,7 +26,7 @@ from worked_corpus import worked  # beside this file
 from lbt_core.generation import build_engine
 from lbt_core.method.exams import exam_places, set_exams
 from lbt_core.method.likelihood import score_likelihoods, weigh
-from lbt_core.run.config import EngineConfig
+from lbt_core.run.engine_config import EngineConfig
 from lbt_core.run.engine_spec import engine_spec
 from lbt_core.run.plan import Plan, model_path
 from lbt_core.run.record import RunStore

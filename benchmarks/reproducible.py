@@ -19,7 +19,8 @@ from typing import Any
 
 from lbt_core.embedded import embedded_model_path
 from lbt_core.generation import EngineSpec, Request, Settings, build_engine
-from lbt_core.run.config import EngineConfig, ModelConfig
+from lbt_core.run.config import ModelConfig
+from lbt_core.run.engine_config import EngineConfig
 from lbt_core.run.engine_spec import engine_spec
 
 SETTINGS = Settings(temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=160)

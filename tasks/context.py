@@ -11,8 +11,9 @@ from lbt_core.generation.endpoint import Served, token_counter
 from lbt_core.method.extraction import Extraction
 from lbt_core.method.prompts import Renderer
 from lbt_core.method.subject import Grade
-from lbt_core.run.config import EndpointConfig, EngineConfig, ModelConfig, RunConfig
+from lbt_core.run.config import ModelConfig, RunConfig
 from lbt_core.run.endpoints import look_at, remarks, renderer_for, roles
+from lbt_core.run.engine_config import EndpointConfig, EngineConfig
 from lbt_core.run.engine_rule import longest_tokens, shards_in_flight
 from lbt_core.run.engine_spec import engine_spec, remote_spec
 from lbt_core.run.forecast import rough_count, token_forecast

@@ -30,7 +30,8 @@ from lbt_core.generation import (
 )
 from lbt_core.generation.core_process import end_children
 from lbt_core.generation.gpus import missing_build_tools
-from lbt_core.run.config import EngineConfig, endpoint_key, read_environment
+from lbt_core.run.config import endpoint_key, read_environment
+from lbt_core.run.engine_config import EngineConfig
 from lbt_core.run.engine_rule import FEWEST_SHARDS
 from lbt_core.store.scratch import local_folder
 from tasks.dispatch import ActorLost, ActorRefused, Dispatcher

@@ -16,7 +16,8 @@ from flows.cli.hostile import shown
 from flows.cli.options import DEFAULT, SubjectOption
 from flows.cli.solve import resolve_model
 from lbt_core import UserError
-from lbt_core.run.config import EngineConfig, ModelConfig, PromptConfig
+from lbt_core.run.config import ModelConfig, PromptConfig
+from lbt_core.run.engine_config import EngineConfig
 from lbt_core.subjects import load_subject
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from flows.cli.options import DEFAULT, SubjectOption
 from lbt_core import UserError
 from lbt_core.method.subject import Subject
 from lbt_core.reporting.plain import visible
-from lbt_core.run.config import EngineConfig, ModelConfig, PromptConfig
+from lbt_core.run.config import ModelConfig, PromptConfig
+from lbt_core.run.engine_config import EngineConfig
 from lbt_core.run.plan import model_path
 from lbt_core.subjects import load_subject
 

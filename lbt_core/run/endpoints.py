@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from lbt_core.generation.endpoint import EndpointSpec, Served, look, messages_chat
 from lbt_core.method.prompts import Renderer
-from lbt_core.run.config import EndpointConfig, ModelConfig, RunConfig, endpoint_key
+from lbt_core.run.config import ModelConfig, RunConfig, endpoint_key
+from lbt_core.run.engine_config import EndpointConfig
 from lbt_core.run.plan import model_path, student_labels
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lbt_core import UserError
-from lbt_core.run.config import EngineConfig, ModelConfig, RunConfig, read_environment
+from lbt_core.run.config import ModelConfig, RunConfig, read_environment
+from lbt_core.run.engine_config import EngineConfig
 from lbt_core.run.memory import GIB, Shape, shape_of
 from lbt_core.run.plan import model_path
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from lbt_core.generation import EngineSpec
 from lbt_core.generation.endpoint import Served
 from lbt_core.generation.gpus import gpu_names
-from lbt_core.run.config import EndpointConfig, EngineConfig, ModelConfig
+from lbt_core.run.config import ModelConfig
 from lbt_core.run.endpoints import endpoint_spec
+from lbt_core.run.engine_config import EndpointConfig, EngineConfig
 from lbt_core.run.engine_rule import settle
 from lbt_core.run.plan import model_path
 

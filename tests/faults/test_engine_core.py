@@ -13,7 +13,8 @@ import pytest
 import ray
 
 from lbt_core.generation import Completion, EngineStats, Request, Settings
-from lbt_core.run.config import EngineConfig, ModelConfig
+from lbt_core.run.config import ModelConfig
+from lbt_core.run.engine_config import EngineConfig
 from lbt_core.run.engine_spec import engine_spec
 from tasks.dispatch import ActorLost
 from tasks.engines import EnginePool

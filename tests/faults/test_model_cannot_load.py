@@ -14,7 +14,8 @@ from prefect.testing.utilities import prefect_test_harness
 
 from lbt_core.embedded import embedded_model_path
 from lbt_core.generation import ModelCannotLoad, Request, Settings
-from lbt_core.run.config import EngineConfig, ModelConfig
+from lbt_core.run.config import ModelConfig
+from lbt_core.run.engine_config import EngineConfig
 from lbt_core.run.engine_spec import engine_spec
 from tasks import engines
 from tasks.engines import EnginePool

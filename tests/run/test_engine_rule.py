@@ -3,7 +3,8 @@
 import pytest
 
 from lbt_core.run import engine_rule
-from lbt_core.run.config import EngineConfig, ModelConfig, load_config
+from lbt_core.run.config import ModelConfig, load_config
+from lbt_core.run.engine_config import EngineConfig
 from lbt_core.run.engine_rule import (
     GIB,
     longest_tokens,
