@@ -111,11 +111,12 @@ exhaustive: $(TOOLS)
 bench: $(TOOLS)
 	@for script in benchmarks/*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done
 
+# No line depends on which Python reads it: wheels fetched by one 3.11.x are installed by an image's other one.
 # Versions stay as they are locked but where a *.in asks for another; UPGRADE=--upgrade takes the newest. A
 # CPU's lock leaves out torch (requirements/torch-*.txt) and CUDA's libraries; the *-dev.txt hold only what
 # their *.txt does not.
 COMPILE = build/lock/bin/uv pip compile --python-version 3.11 --python-platform x86_64-manylinux_2_28 --generate-hashes \
-	--no-strip-markers --no-emit-index-url --no-annotate --no-header -q $(UPGRADE)
+	--no-emit-index-url --no-annotate --no-header -q $(UPGRADE)
 LOCKED = $$(sed -nE 's/^([A-Za-z0-9._-]+)==.*/--no-emit-package \1/p' $(1))
 
 ## write the locked requirements anew from the *.in files (network)

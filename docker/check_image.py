@@ -6,6 +6,7 @@ import sys
 MODULES = (
     *("flows.cli", "flows.pipeline", "flows.prefect_worker", "flows.prefect_server"),
     *("tasks.training", "tasks.tuning", "lbt_core.reporting.report", "lbt_core.training.dpo"),
+    *("prefect.server.api.server", "prefect.server.services", "prefect_kubernetes"),
     *("ray", "prefect", "torch", "transformers", "trl", "peft", "pyarrow", "s3fs", "asyncpg"),
 )
 
