@@ -3,13 +3,16 @@ what it costs and gains that our adapter of a 4-bit base is in float32, where tr
 
     python benchmarks/training.py --shape tiny --steps 20
     python benchmarks/training.py --shape 8b --steps 8        # needs a GPU
+    python benchmarks/training.py --batch 4 --spread 0.6 --only ours grouped    # less padding
 
 Both train the same token ids with the same settings (the card's: QLoRA, r 128, alpha 256,
-accumulation 16); "trl" is trl's DPOTrainer without any of our code around it. "bfloat16" is our
-training with trl's adapter. "seconds" is the whole call, with loading the model and the reference
-model's log-probabilities; "tokens/s" is that of the optimiser steps after the first, which imports
-and warms up. "unmoved" is the share of lora_A's elements that end as they began. Each is measured
-in a process of its own. Prints a line for each and a table, last one JSON line.
+accumulation 16); "trl" is trl's DPOTrainer without any of our code around it, "bfloat16" our
+training with trl's adapter, "grouped" ours with the pairs of a step sorted by length. "seconds" is
+the whole call, with loading the model and the reference model's log-probabilities; "tokens/s" is
+that of the optimiser steps after the first, which imports and warms up (padding is no token).
+"unmoved" is the share of lora_A's elements that end as they began, "padding" that of positions that
+only fill up. Each is measured in a process of its own. Prints a line for each and a table, last one
+JSON line.
 """
 
 import argparse
@@ -22,6 +25,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from lbt_core.method.prompts import BEGIN, END_OF_TURN, card_chat, question_prompt
@@ -91,20 +95,28 @@ def write_model(shape: str, folder: Path) -> None:
         torch.cuda.empty_cache()
 
 
-def make_pairs(count: int, characters: int) -> list[Preference]:
-    """Pairs of random text, one token a character."""
+def make_pairs(count: int, characters: int, spread: float) -> list[Preference]:
+    """Pairs of random text, one token a character; lengths are evenly spread by that fraction to
+    both sides, the two of a pair alike to a tenth."""
     draw = random.Random(0)
+    middle = characters
 
     def text() -> str:
-        return "".join(draw.choices("abcdefgh ", k=characters))
+        width = round(middle * draw.uniform(0.9, 1.1)) if spread else middle
+        return "".join(draw.choices("abcdefgh ", k=width))
+
+    def pair() -> tuple[str, str]:
+        nonlocal middle
+        middle = round(characters * draw.uniform(1 - spread, 1 + spread))
+        return text(), text()
 
     return [
         Preference(
             arm="random",
             problem_id=f"p{i}",
             prompt=card_chat(question_prompt(f"{i}?")),
-            chosen=text(),
-            rejected=text(),
+            chosen=chosen,
+            rejected=rejected,
             chosen_sample=0,
             rejected_sample=1,
             chosen_score=1.0,
@@ -115,7 +127,7 @@ def make_pairs(count: int, characters: int) -> list[Preference]:
             rejected_verdict="incorrect",
             gap=1.0,
         )
-        for i in range(count)
+        for i, (chosen, rejected) in enumerate(pair() for _ in range(count))
     ]
 
 
@@ -178,6 +190,11 @@ def run_ours_bfloat16(
     return run_ours(model, pairs, spec, out, bfloat16=True)
 
 
+def run_grouped(model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path) -> Observed:
+    """Ours with the pairs of a step sorted by length."""
+    return run_ours(model, pairs, spec.model_copy(update={"group_by_length": True}), out)
+
+
 def run_trl(model: Path, pairs: list[Preference], spec: TrainingSpec, out: Path) -> Observed:
     """trl alone with the same settings, model loading included."""
     from datasets import Dataset  # noqa: PLC0415 (heavy import, only where used)
@@ -221,6 +238,7 @@ RUNS: dict[str, Callable[..., Observed]] = {
     "trl": run_trl,
     "ours": run_ours,
     "bfloat16": run_ours_bfloat16,
+    "grouped": run_grouped,
 }
 
 
@@ -234,6 +252,7 @@ def measure(
         began = time.monotonic()
         observed = RUNS[name](model, pairs, spec, Path(out) / "out")
         seconds = time.monotonic() - began
+    padding = [r["padding"] for r in observed.trainer.state.log_history if "padding" in r]
     peak = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
     peak = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
@@ -241,6 +260,7 @@ def measure(
         "tokens_per_second": round(tokens / len(observed.ends) / observed.seconds_a_step()),
         "peak_gib": round(peak / 2**30, 2),
         "unmoved": round(observed.unmoved(), 4),
+        **({"padding": round(fmean(padding), 3)} if padding else {}),
     }
 
 
@@ -251,6 +271,7 @@ def main() -> None:
     parser.add_argument("--shape", choices=sorted(SHAPES), default="tiny")
     parser.add_argument("--steps", type=int, default=10, help="optimiser steps of 16 pairs")
     parser.add_argument("--characters", type=int, default=200, help="tokens of each completion")
+    parser.add_argument("--spread", type=float, default=0.0, help="of the lengths, a fraction")
     parser.add_argument("--batch", type=int, default=1, help="pairs in one forward pass")
     parser.add_argument("--quantization", choices=("nf4", "none"), default="nf4")
     parser.add_argument("--only", nargs="+", choices=tuple(RUNS), default=tuple(RUNS))
@@ -279,7 +300,7 @@ def compare(options: argparse.Namespace, model: Path) -> None:
         checkpoint_steps=100_000,
         guards={"prompts": 0},
     )
-    pairs = make_pairs(spec.batch_size * options.steps, options.characters)
+    pairs = make_pairs(spec.batch_size * options.steps, options.characters, options.spread)
     tokens = encode_pairs(load_tokenizer(model), pairs, spec.max_length).tokens
     rows = {}
     for name in options.only:
@@ -287,9 +308,12 @@ def compare(options: argparse.Namespace, model: Path) -> None:
         with ProcessPoolExecutor(1, mp_context=spawn) as alone:  # a peak is a process's
             rows[name] = alone.submit(measure, name, model, pairs, spec, tokens).result()
         print(name, json.dumps(rows[name]), flush=True)
-    print(f"{'':10}{'seconds':>10}{'tokens/s':>12}{'peak GiB':>12}{'unmoved':>10}")
+    heads = ("seconds", 10), ("tokens/s", 12), ("peak GiB", 12), ("unmoved", 10), ("padding", 10)
+    print(" " * 10 + "".join(f"{name:>{width}}" for name, width in heads))
     for name, row in rows.items():
-        cells = zip(row.values(), (10, 12, 12, 10), strict=True)
+        cells = zip(
+            row.values(), (width for _, width in heads), strict=False
+        )  # trl says no padding
         print(f"{name:10}{''.join(f'{value:>{width}}' for value, width in cells)}")
     print(json.dumps({"shape": options.shape, "pairs": len(pairs), "tokens": tokens, **rows}))
 

@@ -47,6 +47,7 @@ def stage_values(config: RunConfig, stage: Stage) -> dict[str, Any]:
         if path == "training":
             # "last" is left out as in fingerprints from before there was a choice
             skipped = ("workers", "strategy") if node["select"] == "best" else (*skipped, "select")
+            skipped = skipped if node["group_by_length"] else (*skipped, "group_by_length")
         if path == "exam":
             skipped = _exam_defaults(config)
         if isinstance(node, dict):

@@ -65,6 +65,8 @@ class TrainingResult:
     its peak on the first worker (resident memory where there is no GPU); ``resumed_from`` is the
     step it continued from, 0 for a fresh one. ``retokenised`` counts completions that were trained
     on as other tokens than were generated, of two a pair; None where that is not known.
+    ``padding`` is the fraction of positions that only fill up, mean over the steps on the first
+    worker; None where no step was made or an earlier version trained.
     """
 
     weights: str
@@ -82,6 +84,7 @@ class TrainingResult:
     peak_memory: int
     resumed_from: int
     retokenised: int | None = None
+    padding: float | None = None
 
 
 def train_dpo(
@@ -157,6 +160,8 @@ def train_dpo(
     if watch.ended:
         raise TrainingEnded(f"training ended on request after step {trainer.state.global_step}")
     steps = _save_weights(trainer, watch.stopped, spec.select, out_dir, rank)
+    history = history_rows(trainer.state.log_history)
+    padding = [row["padding"] for row in history if "padding" in row]
     result = TrainingResult(
         weights=str(out_dir / "weights"),
         full=spec.full_finetune,
@@ -164,7 +169,7 @@ def train_dpo(
         planned_steps=trainer.state.max_steps,
         pairs=len(encoded.rows),
         left_out=encoded.left_out,
-        history=history_rows(trainer.state.log_history),
+        history=history,
         stopped=watch.stopped,
         quantization=quantization,
         tokens=encoded.tokens,
@@ -173,6 +178,7 @@ def train_dpo(
         peak_memory=_peak_memory(),
         resumed_from=checkpoints.step_of(start) if start else 0,
         retokenised=encoded.retokenised,
+        padding=fmean(padding) if padding else None,
     )
     if rank == 0:
         write_history(out_dir, result.history)
@@ -188,6 +194,8 @@ def _identity(
 ) -> dict[str, str]:
     """What decides the result; the pairs' tokens stand for data and prompt template."""
     settings = {k: v for k, v in spec.model_dump(mode="json").items() if k not in _FREE}
+    if not spec.group_by_length:
+        del settings["group_by_length"]  # as in trainings from before there was a choice
     if spec.select == "best":
         # what it is chosen among, and on, then changes the result
         settings |= {"select": "best", "checkpoint_steps": spec.checkpoint_steps}
@@ -264,6 +272,7 @@ def _build(
         processing_class=tokenizer,
         peft_config=None if spec.full_finetune else adapter_config(spec),
         callbacks=[watch],
+        grouped_step=spec.batch_size if spec.group_by_length else None,
     )
     trainer.remove_callback(PrinterCallback)  # it prints to stdout, which belongs to the caller
     watch.trainer = trainer

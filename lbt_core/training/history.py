@@ -30,7 +30,8 @@ def history_rows(log_history: Iterable[Mapping[str, Any]]) -> list[HistoryRow]:
     planned_steps, rewards/chosen, rewards/rejected, rewards/margins, rewards/accuracies;
     logps/chosen and logps/rejected, sums over a completion in nats; chosen_drop, how far the chosen
     texts' log-probability is below the reference's in nats per token; batch_digest, the identity of
-    the step's batch on the first worker; format_rate, a fraction; kl, the exact KL divergence to
+    the step's batch on the first worker, and padding, the fraction of its positions that only fill
+    up; format_rate, a fraction; kl, the exact KL divergence to
     the reference in nats, averaged over the tokens of the model's own greedy answers;
     validation_pass1, the fraction of the checked answers that are right.
     """
@@ -77,6 +78,7 @@ def describe(row: Mapping[str, Any]) -> str:
         "rewards/margins": "margin",
         "format_rate": "format",
         "kl": "KL",
+        "padding": "padding",
         "validation_pass1": "validation Pass@1",
     }
     figures = [f"{name} {row[key]:.3g}" for key, name in names.items() if key in row]

@@ -57,6 +57,10 @@ class TrainingSpec(Section):
     """Pairs in one forward pass of one worker."""
     gradient_accumulation: int = Field(16, ge=1, le=4096, title="Gradient accumulation")
     """Forward passes per optimiser step, over all workers together; a multiple of ``workers``."""
+    group_by_length: bool = Field(False, title="Group by length")
+    """Sort the pairs of an optimiser step by length, so that those of one forward pass need less
+    padding; which pairs share a step stays random. Takes effect where a step has several passes of
+    several pairs."""
     lora_r: int = Field(128, ge=1, le=1024, title="LoRA rank")
     """Rank of the adapter."""
     lora_alpha: int = Field(256, ge=1, le=4096, title="LoRA alpha")

@@ -6,13 +6,14 @@ Importing this module loads torch, transformers and trl.
 import hashlib
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import torch
 from accelerate.utils import broadcast_object_list
+from torch.utils.data import Sampler
 from transformers import TrainerCallback
 from trl import DPOTrainer
 
@@ -37,6 +38,31 @@ def well_formed(text: str) -> bool:
     return _FINAL_ANSWER.search(text) is not None
 
 
+class StepsByLength(Sampler[int]):
+    """Rows in random order, those of each optimiser step from the longest to the shortest.
+
+    ``lengths``: tokens of each row; ``step``: rows of an optimiser step, on all workers together.
+    The order follows from ``seed`` and the epoch alone, on every worker and after a resumption.
+    """
+
+    def __init__(self, lengths: Sequence[int], step: int, seed: int) -> None:
+        self._lengths, self._step, self._seed, self._epoch = lengths, step, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the data loader before each epoch."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        draw = torch.Generator().manual_seed(self._seed + self._epoch)
+        order = torch.randperm(len(self._lengths), generator=draw).tolist()
+        for start in range(0, len(order), self._step):
+            together = order[start : start + self._step]
+            yield from sorted(together, key=lambda row: -self._lengths[row])
+
+
 class PairTrainer(DPOTrainer):  # type: ignore[misc]
     """trl's trainer, given token ids as generation produces them; notes which batch each step saw.
 
@@ -44,7 +70,8 @@ class PairTrainer(DPOTrainer):  # type: ignore[misc]
     and keep the adapter of a 4-bit model in bfloat16, in which most steps of 2e-5 round to nothing.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, grouped_step: int | None = None, **kwargs: Any) -> None:
+        self._grouped_step = grouped_step
         super().__init__(*args, **kwargs)
         for parameter in self.model.parameters():  # before the optimiser takes its states' type
             if parameter.requires_grad:
@@ -53,14 +80,25 @@ class PairTrainer(DPOTrainer):  # type: ignore[misc]
     def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
         return dataset
 
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self._grouped_step is None:
+            return super()._get_train_sampler(train_dataset)
+        rows = train_dataset if train_dataset is not None else self.train_dataset
+        columns = zip(rows["prompt_ids"], rows["chosen_ids"], rows["rejected_ids"], strict=True)
+        lengths = [len(prompt) + max(len(one), len(two)) for prompt, one, two in columns]
+        return StepsByLength(lengths, self._grouped_step, self.args.seed)
+
     def training_step(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         # fetched when the step is logged: a copy from the GPU here would wait for the pass before
-        self._seen = [*getattr(self, "_seen", []), inputs["input_ids"]]
+        seen = (inputs["input_ids"], inputs["attention_mask"])
+        self._seen = [*getattr(self, "_seen", []), seen]
         return super().training_step(model, inputs, *args, **kwargs)
 
     def log(self, logs: dict[str, Any], start_time: float | None = None) -> None:
         if getattr(self, "_seen", []) and "loss" in logs:
-            seen = b"".join(ids.cpu().numpy().tobytes() for ids in self._seen)
+            seen = b"".join(ids.cpu().numpy().tobytes() for ids, _ in self._seen)
+            positions = sum(mask.numel() for _, mask in self._seen)
+            logs["padding"] = 1 - sum(int(mask.sum()) for _, mask in self._seen) / positions
             logs["batch_digest"] = hashlib.sha256(seen).hexdigest()[:12]
             self._seen = []
         super().log(logs, start_time)

@@ -66,7 +66,9 @@ def test_gone_on_with_it_sees_the_same_batches(model_dir: Path, tmp_path: Path) 
         with pytest.raises(TrainingEnded):
             train_dpo(str(model_dir), pairs, spec, folder, on_log=Ending(folder, after))
     ended = train_dpo(str(model_dir), pairs, spec, folder)
-    batches = [[r["batch_digest"] for r in x.history if "batch_digest" in r] for x in (whole, ended)]
+    batches = [
+        [r["batch_digest"] for r in x.history if "batch_digest" in r] for x in (whole, ended)
+    ]
     assert len(batches[0]) == whole.steps == 12 and batches[0] == batches[1]
 
 
