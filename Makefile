@@ -76,6 +76,7 @@ types: $(TOOLS)
 # Tests that start servers and clusters run one at a time; on four cores or more the browser's have two of
 # their own beside the others, since both mostly wait.
 SERIAL := tests/integration tests/faults tests/training/test_ray.py
+SLOWEST := --durations=20 --durations-min=10
 CORES := $(shell python3 -c "import os; print(*sorted(os.sched_getaffinity(0)))" 2>/dev/null)
 
 ## lint, types and every test that CI runs
@@ -84,10 +85,10 @@ test: lint types
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(SERIAL:%=--ignore=%) --ignore=tests/browser
 	@echo "==> tests with real servers, kills and a browser, one at a time"
 ifeq ($(word 4,$(CORES)),)
-	@$(BIN)/python -m pytest $(SERIAL) tests/browser
+	@$(BIN)/python -m pytest $(SLOWEST) $(SERIAL) tests/browser
 else
 	@mkdir -p build; taskset -c $(word 3,$(CORES)),$(word 4,$(CORES)) $(BIN)/python -m pytest tests/browser >build/browser.log 2>&1 & browser=$$!; \
-	  failed=0; taskset -c $(word 1,$(CORES)),$(word 2,$(CORES)) $(BIN)/python -m pytest $(SERIAL) || failed=1; \
+	  failed=0; taskset -c $(word 1,$(CORES)),$(word 2,$(CORES)) $(BIN)/python -m pytest $(SLOWEST) $(SERIAL) || failed=1; \
 	  wait $$browser || failed=1; echo "==> the browser's tests:"; cat build/browser.log; exit $$failed
 endif
 
