@@ -87,7 +87,9 @@ again() { [ "$(field Restarts)" = 1 ]; }
 until_true 240 "the requeue" again
 before=$(find "$work/runs/slurm" -name 'part-*.parquet' | wc -l)
 say "requeued with $before shards stored"
-scontrol update "JobId=$job" TimeLimit=60 StartTime=now # Slurm lets a requeued job wait for two minutes
+# Slurm lets a requeued job wait for two minutes; one that starts in the second in which its first turn was
+# ended is refused by slurmd ("job credential revoked")
+scontrol update "JobId=$job" TimeLimit=60 StartTime=now+15
 until_true 1200 "the job's end" over
 grep -E '^lbt:|^\{' "$work/lbt-slurm-$job.log" || true
 [ "$(field JobState)" = COMPLETED ] || { cp "$work/lbt-slurm-$job.log" "$work/job.log"; fail "the job is $(field JobState)"; }
