@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import socket
 import sys
 import time
@@ -19,32 +20,75 @@ JOIN_HELP = (
     "RAY_AUTH_TOKEN_PATH to the file, or copy ~/.ray/auth_token from the machine of its head"
 )
 
+OPEN_HELP = (
+    "RAY_AUTH_MODE=token wants one; unset it to join without, or start the cluster with a token "
+    "(`ray get-auth-token --generate`, then RAY_AUTH_MODE=token for `ray start`)"
+)
+
 
 def join_ray(address: str) -> None:
     """Connect to the cluster at ``address`` (``host:port`` of its head, or ``auto``).
 
     ``ray start`` turns token authentication on where a token is at hand, ``ray.init`` sends one
-    only when it is told to: here it is told. Raises UserError naming what is wrong.
+    only when it is told to: here it is told. A cluster without authentication is joined without:
+    a process with a token also wants one from the cluster, whose calls it would refuse, so that
+    no actor would start and no result arrive. Raises UserError naming what is wrong.
     """
     from ray._private.authentication.authentication_token_setup import (  # noqa: PLC0415
+        AUTH_MODE_ENV_VAR,
         maybe_enable_token_auth_if_token_available,
     )
+    from ray._raylet import Config  # noqa: PLC0415 - as lazily as what is beside it
 
     noisy = logging.getLogger("ray._private.authentication.authentication_token_setup")
     noisy.setLevel(logging.ERROR)
+    head = _head(address)
+    if head is not None:
+        _wait_for_port(head)
+    if head is not None and not _asks_for_token(head):
+        if os.environ.get(AUTH_MODE_ENV_VAR, "").lower() == "token":
+            raise UserError(f"Ray at {address} asks for no token: {OPEN_HELP}")
+        os.environ[AUTH_MODE_ENV_VAR] = "disabled"
+        Config.initialize("")  # Ray has read the variable when it was imported
     maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
-    _probe(address)
+    if head is not None:
+        _probe(head)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # a node that is slow to start is a bare Exception
         raise UserError(f"Ray at {address} is not ready: {_one_line(error)}") from None
 
 
+def _head(address: str) -> str | None:
+    """``host:port`` of the head, where the address or this machine says it."""
+    if address == "auto":
+        from ray._private.services import (  # noqa: PLC0415 - only for this address
+            canonicalize_bootstrap_address,
+        )
+
+        found: str | None = canonicalize_bootstrap_address("auto")
+        return found
+    return address if ":" in address and "://" not in address else None
+
+
+def _asks_for_token(head: str) -> bool:
+    """Whether a head refuses a call that brings no token; one that does not answer is found out
+    later."""
+    import grpc  # noqa: PLC0415 - only for a cluster's address
+    from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc  # noqa: PLC0415
+
+    with grpc.insecure_channel(head) as channel:
+        stub = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
+        try:
+            stub.GetClusterId(gcs_service_pb2.GetClusterIdRequest(), timeout=PROBE_S)
+        except grpc.RpcError as error:
+            refused: bool = error.code() == grpc.StatusCode.UNAUTHENTICATED
+            return refused
+    return False
+
+
 def _probe(address: str) -> None:
     """Ask the head one question first: ``ray.init`` hides why it was refused behind a timeout."""
-    if ":" not in address or "://" in address:
-        return
-    _wait_for_port(address)
     from ray._raylet import GcsClient  # noqa: PLC0415 - only for a cluster's address
 
     try:

@@ -126,8 +126,8 @@ def train_dpo(
     if encoded.retokenised:
         say(
             f"{encoded.retokenised} of {2 * len(encoded.rows)} texts are trained on as other "
-            "tokens than they were generated as (more than one in fifty: the tokenizer is hardly "
-            "the one that the model was made with)"
+            "tokens than they were generated as (more than one in fifty would mean that the "
+            "tokenizer is hardly the one that the model was made with)"
         )
     if encoded.left_out:
         say(describe_left_out(encoded.left_out))

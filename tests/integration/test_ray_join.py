@@ -22,7 +22,14 @@ except UserError as error:
     print("refused:", error)
 else:
     import ray
-    print("joined:", ray.get(ray.remote(lambda: 5).remote()))
+    class Actor:  # Ray asks its owner about it, and sends pieces back by itself
+        def pieces(self):
+            yield 2
+            yield 3
+    actor = ray.remote(Actor).options(num_cpus=0).remote()
+    pieces = actor.pieces.options(num_returns="streaming").remote()
+    found = [ray.get(next(pieces), timeout=60) for _ in range(2)]
+    print("joined:", ray.get(ray.remote(lambda: sum(found)).remote()))
 """
 
 
@@ -71,6 +78,8 @@ def test_cluster_without_authentication_is_joined_with_a_token_at_hand(folder: P
     try:
         assert "joined: 5" in join(head.address, environment(RAY_AUTH_TOKEN=TOKEN))
         assert "joined: 5" in join(head.address, environment(HOME=str(folder)))
+        said = join(head.address, environment(RAY_AUTH_TOKEN=TOKEN, RAY_AUTH_MODE="token"))
+        assert f"refused: Ray at {head.address} asks for no token" in said
     finally:
         head.stop()
 
