@@ -38,7 +38,11 @@ def join_ray(address: str) -> None:
         AUTH_MODE_ENV_VAR,
         maybe_enable_token_auth_if_token_available,
     )
-    from ray._raylet import Config  # noqa: PLC0415 - as lazily as what is beside it
+    from ray._raylet import (  # noqa: PLC0415 - as lazily as what is beside it
+        AuthenticationMode,
+        Config,
+        get_authentication_mode,
+    )
 
     noisy = logging.getLogger("ray._private.authentication.authentication_token_setup")
     noisy.setLevel(logging.ERROR)
@@ -46,7 +50,7 @@ def join_ray(address: str) -> None:
     if head is not None:
         _wait_for_port(head)
     if head is not None and not _asks_for_token(head):
-        if os.environ.get(AUTH_MODE_ENV_VAR, "").lower() == "token":
+        if get_authentication_mode() == AuthenticationMode.TOKEN:
             raise UserError(f"Ray at {address} asks for no token: {OPEN_HELP}")
         os.environ[AUTH_MODE_ENV_VAR] = "disabled"
         Config.initialize("")  # Ray has read the variable when it was imported
