@@ -22,7 +22,8 @@ from flows.server_process import QUIET, free_port
 from lbt_core import UserError
 from lbt_core.run.config import read_environment
 
-START_TIMEOUT_S = 90.0
+# a machine that other work keeps busy took more than 90 s; a server that ends is noticed at once
+START_TIMEOUT_S = 240.0
 DRAIN_TIMEOUT_S = 15.0
 
 
