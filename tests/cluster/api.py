@@ -13,8 +13,8 @@ import httpx
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 SMALL = [
     *("corpus.generated.train=12", "corpus.generated.exam=30", "corpus.generated.validation=8"),
-    *("corpus.generated.test=12", "sampling.num_rationales=24", "sampling.max_new_tokens=160"),
-    *("exam.problems=2", "exam.max_new_tokens=160", "evaluation.max_new_tokens=160"),
+    *("corpus.generated.test=12", "sampling.num_rationales=96", "sampling.max_new_tokens=160"),
+    *("exam.problems=4", "exam.max_new_tokens=160", "evaluation.max_new_tokens=160"),
     *("preferences.pairs=null", "preferences.min_gap=0", "training.max_steps=2"),
     *("training.per_device_batch_size=4", "training.lora_r=4", "training.guards.prompts=0"),
     *("shards.problems=3", "shards.evaluation_problems=6", "controls=[]"),

@@ -68,6 +68,10 @@ from lbt_core.store import Files
 sys.exit(not [n for n in Files(sys.argv[1]).names("rationales") if n.endswith(".parquet")])' "$1"
 }
 
+connected() { # a Ray worker's network is there again; one that Ray's end has restarted meanwhile has it already
+  "$BUILDER" network connect --alias ray-worker ${project}_lbt "${project}_$1" ||
+    "$BUILDER" inspect "${project}_$1" --format '{{json .NetworkSettings.Networks}}' | grep -q "${project}_lbt"
+}
 
 trial() { # compose or s3
   local store=runs began=$SECONDS run seen
@@ -93,7 +97,7 @@ trial() { # compose or s3
   "$BUILDER" rm -f ${project}_ray-worker_1 >/dev/null
   quiet compose up -d ray-worker || fail "a new Ray worker"
   sleep 30
-  "$BUILDER" network connect --alias ray-worker ${project}_lbt ${project}_ray-worker_2
+  until_true 60 "the network of ray-worker_2" connected ray-worker_2
   say "it is back"
   here api wait "$run" 1500 || fail "the run's end"
   say "every planned row is there:"
