@@ -49,7 +49,7 @@ def join_ray(address: str) -> None:
     head = _head(address)
     if head is not None:
         _wait_for_port(head)
-    if head is not None and not _asks_for_token(head):
+    if head is not None and _answers_without_token(head):
         if get_authentication_mode() == AuthenticationMode.TOKEN:
             raise UserError(f"Ray at {address} asks for no token: {OPEN_HELP}")
         os.environ[AUTH_MODE_ENV_VAR] = "disabled"
@@ -75,9 +75,9 @@ def _head(address: str) -> str | None:
     return address if ":" in address and "://" not in address else None
 
 
-def _asks_for_token(head: str) -> bool:
-    """Whether a head refuses a call that brings no token; one that does not answer is found out
-    later."""
+def _answers_without_token(head: str) -> bool:
+    """Whether a head answers a call that brings no token. One that refuses it, or is just starting
+    and says nothing, keeps the token that this process may have."""
     import grpc  # noqa: PLC0415 - only for a cluster's address
     from ray.core.generated import gcs_service_pb2, gcs_service_pb2_grpc  # noqa: PLC0415
 
@@ -85,10 +85,9 @@ def _asks_for_token(head: str) -> bool:
         stub = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
         try:
             stub.GetClusterId(gcs_service_pb2.GetClusterIdRequest(), timeout=PROBE_S)
-        except grpc.RpcError as error:
-            refused: bool = error.code() == grpc.StatusCode.UNAUTHENTICATED
-            return refused
-    return False
+        except grpc.RpcError:
+            return False
+    return True
 
 
 def _probe(address: str) -> None:

@@ -1,6 +1,7 @@
 """Joining a running Ray cluster from its address alone."""
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from ray_head import Head
+
+from flows import ray_join
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -82,6 +85,13 @@ def test_cluster_without_authentication_is_joined_with_a_token_at_hand(folder: P
         assert f"refused: Ray at {head.address} asks for no token" in said
     finally:
         head.stop()
+
+
+def test_a_head_that_says_nothing_is_not_taken_for_one_without_authentication(monkeypatch):
+    """A cluster that is just starting: what is switched off for it would stay off in every retry."""
+    monkeypatch.setattr(ray_join, "PROBE_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert not ray_join._answers_without_token(f"127.0.0.1:{silent.getsockname()[1]}")
 
 
 def test_address_without_a_port_is_refused(folder: Path):
