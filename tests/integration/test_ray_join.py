@@ -88,7 +88,7 @@ def test_cluster_without_authentication_is_joined_with_a_token_at_hand(folder: P
 
 
 def test_a_head_that_says_nothing_is_not_taken_for_one_without_authentication(monkeypatch):
-    """A cluster that is just starting: what is switched off for it would stay off in every retry."""
+    """A cluster that is just starting: what is switched off for it stays off in every retry."""
     monkeypatch.setattr(ray_join, "PROBE_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert not ray_join._answers_without_token(f"127.0.0.1:{silent.getsockname()[1]}")
