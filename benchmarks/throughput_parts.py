@@ -323,7 +323,7 @@ def paper(uri: str, batches: int) -> dict[str, Any]:
 def main() -> None:
     """One part; its result is the last line of stdout."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("pipeline", "limits", "exams", "paper"))
+    parser.add_argument("part", choices=("pipeline", "limits", "exams", "paper", "ray-data"))
     parser.add_argument("uri")
     parser.add_argument("--problems", type=int, default=120)
     parser.add_argument("--began", type=float, default=0.0)
@@ -338,6 +338,10 @@ def main() -> None:
         said = limits(given.uri, given.problems)
     elif given.part == "exams":
         said = exams_with(given.uri, given.problems, json.loads(given.changes), given.shards)
+    elif given.part == "ray-data":
+        from benchmarks.ray_data import ray_data  # noqa: PLC0415 - imports this module
+
+        said = ray_data(given.uri, given.problems)
     else:
         said = paper(given.uri, given.batches)
     print(json.dumps(said))
