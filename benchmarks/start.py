@@ -18,51 +18,12 @@ import tempfile
 import time
 from pathlib import Path
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.throughput_parts import cpu_seconds
+
 LIMIT_S = 300
-KINDS = (  # the first that a command line holds
-    ("EngineActor", "engine"),
-    ("GradingActor", "grading"),
-    ("subjects.worker", "grading"),
-    ("prefect_server", "Prefect's server"),
-    ("gcs_server", "Ray: its own processes"),
-    ("raylet/raylet", "Ray: its own processes"),
-    ("ray/dashboard", "Ray: its own processes"),
-    ("ray/_private", "Ray: its own processes"),
-    ("ray::DashboardAgent", "Ray: its own processes"),
-    ("ray::RuntimeEnvAgent", "Ray: its own processes"),
-    ("ray::", "Ray: other workers"),
-    ("default_worker", "Ray: other workers"),
-    ("flows.cli", "the command and the flow"),
-)
-
-
-def kind_of(words: str) -> str:
-    """What a process is, by its command line."""
-    return next((kind for part, kind in KINDS if part in words), "others")
-
-
-class Meter:
-    """CPU seconds of a process and of all that it has started, ended ones included."""
-
-    def __init__(self, process: psutil.Process) -> None:
-        self._process, self._seen = process, dict[int, tuple[str, float]]()
-
-    def read(self) -> dict[str, float]:
-        """CPU seconds so far by kind."""
-        for one in (self._process, *self._process.children(recursive=True)):
-            try:
-                times, words = one.cpu_times(), " ".join(one.cmdline())
-            except psutil.Error:
-                continue
-            self._seen[one.pid] = (kind_of(words), times.user + times.system)
-        found: dict[str, float] = {}
-        for kind, seconds in self._seen.values():
-            found[kind] = found.get(kind, 0.0) + seconds
-        return found
 
 
 def answered(run: Path) -> bool:
@@ -82,10 +43,9 @@ def measure(arguments: list[str]) -> dict[str, tuple[float, dict[str, float]]]:
             started = subprocess.Popen(
                 [*command, *arguments], stdout=output, stderr=output, start_new_session=True
             )
-        meter = Meter(psutil.Process(started.pid))
         try:
             while time.monotonic() - began < LIMIT_S and started.poll() is None:
-                spent = meter.read()
+                spent = cpu_seconds(started.pid)
                 now = time.monotonic() - began
                 if "flow" not in moments and b"Beginning flow run" in log.read_bytes():
                     moments["flow"] = (now, spent)

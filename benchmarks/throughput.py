@@ -9,9 +9,8 @@ eight; (e) Ray Data LLM. The mode is the fast one (``reproducible: false``). (a)
 compared in steady state: output tokens of requests that finish between the moment by which as many
 have finished as the first shard has, and the last moment at which as many are unfinished as the
 engine runs at once, per second of wall time. The exams are also asked with the settings of before
-(blocks of 128 tokens, 256 sequences) and without the prefix cache.
-A table; lines that say what is 10 % worse than the
-committed baseline of this kind of machine; last a line of JSON.
+(blocks of 128 tokens, 256 sequences) and without the prefix cache. A table; lines that say what is
+10 % worse than the committed baseline of this kind of machine; last a line of JSON.
 """
 
 import argparse

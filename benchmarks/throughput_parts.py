@@ -172,12 +172,13 @@ def _read(stats: Callable[[], Any]) -> Iterator[list[dict[str, Any]]]:
         read()
 
 
-def cpu_seconds() -> dict[str, float]:
-    """CPU seconds so far of this process and its descendants, by what they are."""
+def cpu_seconds(pid: int | None = None) -> dict[str, float]:
+    """CPU seconds so far of the flow's process (by default this one) and its descendants, by what
+    they are."""
     import psutil  # noqa: PLC0415 - comes with Ray
 
     found: dict[str, float] = {}
-    me = psutil.Process()
+    me = psutil.Process(pid)
     for process in (me, *me.children(recursive=True)):
         try:
             times, words = process.cpu_times(), " ".join(process.cmdline())

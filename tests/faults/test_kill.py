@@ -89,8 +89,10 @@ def story(request, tmp_path_factory, server):
     try:
         lbt = start("sample")
         # two engines: the second shard may well be committed after the third
-        ready = lambda: parts(run, "rationales") >= 2 and (run / TORN).exists()  # noqa: E731
-        lbt.wait_for(ready, "rationale shards, the second among them")
+        lbt.wait_for(
+            lambda: parts(run, "rationales") >= 2 and (run / TORN).exists(),
+            "rationale shards, the second among them",
+        )
         kill(lbt, "sample", group=False)
 
         whole = (run / TORN).read_bytes()
